@@ -1,0 +1,1 @@
+"""Messages in, from our own endpoint, a broker or a file."""

@@ -1,0 +1,1 @@
+"""What is installed at the customer, and what it tells us."""

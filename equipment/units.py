@@ -1,0 +1,56 @@
+"""Units are UCUM codes; a value is converted by one factor and one offset."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from lark.exceptions import LarkError
+from pint import PintError
+from ucumvert import PintUcumRegistry
+
+_LONGEST_CODE = 40
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+
+
+class WrongUnit(ValueError):
+    """A unit that is unknown, or of another dimension; the text names both units."""
+
+
+class Conversion(NamedTuple):
+    """``value * factor + offset`` turns a value of one unit into another."""
+
+    factor: float
+    offset: float
+
+
+SAME = Conversion(1.0, 0.0)
+
+
+@lru_cache(maxsize=1)
+def _registry() -> PintUcumRegistry:
+    return PintUcumRegistry()
+
+
+def _without_annotation(code: str) -> str:
+    """UCUM: what stands in braces has no dimension, so ``{SD}`` alone is ``1``."""
+    return _ANNOTATION.sub("", code).rstrip("/.") or "1"
+
+
+@lru_cache(maxsize=1024)
+def conversion(sent: str, wanted: str) -> Conversion:
+    """Return how to turn values in ``sent`` into ``wanted``, both UCUM codes.
+
+    Raises WrongUnit for an unknown code or a different dimension.
+    """
+    if sent == wanted:
+        return SAME
+    if len(sent) > _LONGEST_CODE:
+        raise WrongUnit(f"unit {sent[:_LONGEST_CODE]!r}... is longer than any UCUM code")
+    try:
+        source, target = (
+            _registry().from_ucum(_without_annotation(code)).units for code in (sent, wanted)
+        )
+        zero, one = (_registry().Quantity(v, source).to(target).magnitude for v in (0.0, 1.0))
+    except (LarkError, PintError) as error:
+        raise WrongUnit(f"unit {sent!r} cannot be read as {wanted!r}") from error
+    return Conversion(float(one - zero), float(zero))

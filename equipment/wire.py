@@ -1,0 +1,198 @@
+"""The MQTT message format, both directions: what a device says, and what it is told.
+
+Topics are ``fc/v1/{site}/{device}/{kind}``. Payloads are JSON. Times are ms UTC.
+"""
+
+import re
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+ROOT: Final = "fc/v1"
+KINDS: Final = ("tele", "birth", "state", "event", "qc", "maint", "ack")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+PAYLOAD_LIMIT: Final = 64 * 1024
+ROWS_LIMIT: Final = 2000
+
+
+class MalformedMessage(ValueError):
+    """A message that cannot be used: ``reason`` is a code, the text says which part is wrong."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
+
+
+class Address(NamedTuple):
+    """Whose message it is, and of which kind."""
+
+    site: str
+    device: str
+    kind: str
+
+    @property
+    def topic(self) -> str:
+        """The MQTT topic of this address."""
+        return f"{ROOT}/{self.site}/{self.device}/{self.kind}"
+
+
+class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One metric as a birth declares it: name, UCUM unit, period in s, plausible range."""
+
+    n: str
+    u: str
+    p: float = 60.0
+    lo: float | None = None
+    hi: float | None = None
+
+
+class Birth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who I am, which metrics I send, in which units, how often."""
+
+    v: int
+    b: str
+    serial: str
+    model: str
+    metrics: list[Declared]
+    maker: str = ""
+    fw: str = ""
+    profile: str = ""
+    t: int = 0
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """online, offline (sent by the will) or asleep."""
+
+    state: str
+    b: str = ""
+    t: int = 0
+
+
+class Tele(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Readings: one instant (``t`` and ``m``), or a batch of them (``r``)."""
+
+    b: str
+    s: int
+    t: int | None = None
+    m: dict[str, float] | None = None
+    q: dict[str, int] | None = None
+    h: int = 0
+    r: list[tuple[int, dict[str, float]]] | None = None
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An error code, a door, a leak, a reboot: code, severity and how often."""
+
+    b: str
+    s: int
+    t: int
+    code: str
+    sev: str = "info"
+    n: int = 1
+    ctx: dict[str, float | str] = {}
+
+
+class Qc(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One result of control material, never of a patient."""
+
+    b: str
+    s: int
+    t: int
+    assay: str
+    level: int
+    value: float
+    u: str
+    mean: float
+    sd: float
+    lot: str = ""
+
+
+class Maint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Maintenance done at the device: the task, the component, the counters it reset."""
+
+    b: str
+    s: int
+    t: int
+    task: str
+    component: str = ""
+    resets: list[str] = []
+
+
+class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer of a device to a request: the request's id and whether it was done."""
+
+    id: str
+    ok: bool
+    why: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request to a device, sent on ``.../cmd``."""
+
+    id: str
+    do: str
+    args: dict[str, float | str] = {}
+
+
+Message = Birth | State | Tele | Event | Qc | Maint | Ack
+
+_TYPES: dict[str, type[Message]] = {
+    "birth": Birth,
+    "state": State,
+    "tele": Tele,
+    "event": Event,
+    "qc": Qc,
+    "maint": Maint,
+    "ack": Ack,
+}
+_DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _TYPES.items()}
+_ENCODER = msgspec.json.Encoder()
+
+
+def address(topic: str) -> Address:
+    """Split a topic into site, device and kind.
+
+    Raises MalformedMessage (``foreign_topic``) for any other topic.
+    """
+    parts = topic.split("/")
+    if len(parts) != 5 or parts[0] != "fc" or parts[1] != "v1":
+        raise MalformedMessage("foreign_topic", f"topic {topic[:200]!r} is not {ROOT}/site/device/kind")
+    _, _, site, device, kind = parts
+    for field, name in (("site", site), ("device", device)):
+        if not _NAME.match(name):
+            raise MalformedMessage(
+                "foreign_topic", f"{field} {name[:60]!r} is not 1-40 of A-Z a-z 0-9 _ -"
+            )
+    if kind not in _DECODERS:
+        raise MalformedMessage("foreign_topic", f"kind {kind[:60]!r} is none of {', '.join(KINDS)}")
+    return Address(site, device, kind)
+
+
+def decode(kind: str, payload: bytes) -> Message:
+    """Return the typed message of ``kind``.
+
+    Raises MalformedMessage: ``oversize``, or ``malformed`` with the path of the wrong field.
+    """
+    if len(payload) > PAYLOAD_LIMIT:
+        raise MalformedMessage("oversize", f"payload of {len(payload)} bytes, limit {PAYLOAD_LIMIT}")
+    try:
+        message = _DECODERS[kind].decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedMessage("malformed", f"{kind}: {error}") from error
+    if kind == "tele":
+        _check_rows(message)
+    return message
+
+
+def _check_rows(message: Any) -> None:
+    if (message.r is None) == (message.m is None):
+        raise MalformedMessage("malformed", "tele: exactly one of m and r must be given - at `$.m`")
+    if message.m is not None and message.t is None:
+        raise MalformedMessage("malformed", "tele: an instant needs its time - at `$.t`")
+    if message.r is not None and len(message.r) > ROWS_LIMIT:
+        raise MalformedMessage("oversize", f"tele: {len(message.r)} rows, limit {ROWS_LIMIT} - at `$.r`")
+
+
+def encode(message: Message | Command) -> bytes:
+    """Return the payload of ``message``; ``decode`` gives it back."""
+    return _ENCODER.encode(message)

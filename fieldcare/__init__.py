@@ -1,0 +1,1 @@
+"""Put together: settings, wiring, logs and the command line."""

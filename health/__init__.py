@@ -1,0 +1,1 @@
+"""Is a device well: rules on readings, and their alarms."""

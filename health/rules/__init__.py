@@ -1,0 +1,1 @@
+"""One file per rule; RULES lists them in the order asked."""

@@ -1,0 +1,1 @@
+"""Who goes where today, in which order, and why not."""
