@@ -57,7 +57,7 @@ _TABLE: dict[str, tuple[str, ...]] = {
     "alarm":      ("R",   "R",   "R",   "RU",   "R",   "r",  "r",  "r",   "c",  "R",   "R"),
     "rule":       ("",    "R",   "R",   "RU",   "CRU", "",   "",   "",    "",   "CRU", "R"),
     "ticket":     ("CRU", "ru",  "CRU", "CRUA", "R",   "r",  "cr", "cru", "CU", "",    "R"),
-    "visit":      ("R",   "ru",  "CRU", "CRUA", "R",   "r",  "r",  "r",   "",   "",    "R"),
+    "visit":      ("R",   "ru",  "CRU", "CRUA", "R",   "r",  "r",  "r",   "CU", "",    "R"),
     "plan":       ("R",   "r",   "CRU", "CRUA", "R",   "r",  "r",  "r",   "",   "",    "R"),
     "technician": ("R",   "r",   "CRU", "CRUA", "CR",  "",   "",   "",    "",   "",    "R"),
     "promise":    ("R",   "r",   "R",   "CRU",  "R",   "Ru", "r",  "r",   "",   "R",   "R"),
