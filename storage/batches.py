@@ -1,0 +1,85 @@
+"""A batch to bytes and back: the form in which it is committed."""
+
+import json
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from equipment.reading import Batch, Block, Note
+
+
+class _Block(msgspec.Struct, array_like=True, frozen=True):
+    metrics: tuple[str, ...]
+    devices: list[str]
+    at_ms: bytes
+    values: bytes
+    boots: list[str]
+    seqs: bytes
+    historical: bytes
+
+
+class _Note(msgspec.Struct, array_like=True, frozen=True):
+    device: str
+    kind: str
+    at_ms: int
+    boot: str
+    seq: int
+    body: str
+
+
+class _Batch(msgspec.Struct, array_like=True, frozen=True):
+    blocks: list[_Block]
+    notes: list[_Note]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Batch)
+
+
+def pack(batch: Batch) -> bytes:
+    """Return ``batch`` as bytes, without its id."""
+    notes = [_Note(n.device, n.kind, n.at_ms, n.boot, n.seq, body_text(n)) for n in batch.notes]
+    return _encoder.encode(_Batch([_pack_block(block) for block in batch.blocks], notes))
+
+
+def unpack(blob: bytes, id: int) -> Batch:
+    """Return the batch in ``blob`` as number ``id``."""
+    found = _decoder.decode(blob)
+    notes = [
+        Note(n.device, n.kind, n.at_ms, n.boot, n.seq, json.loads(n.body)) for n in found.notes
+    ]
+    return Batch([_unpack_block(block) for block in found.blocks], notes, id)
+
+
+def body_text(note: Note) -> str:
+    """Return the note's body as ASCII JSON, whatever characters are in it."""
+    return json.dumps(note.body, separators=(",", ":"))
+
+
+def _pack_block(block: Block) -> _Block:
+    return _Block(
+        block.metrics,
+        list(block.devices),
+        _bytes(block.at_ms, "<i8"),
+        _bytes(block.values, "<f8"),
+        list(block.boots),
+        _bytes(block.seqs, "<i8"),
+        _bytes(block.historical, "?"),
+    )
+
+
+def _bytes(array: np.ndarray[Any, Any], type_code: str) -> bytes:
+    return array.astype(type_code, copy=False).tobytes()
+
+
+def _unpack_block(found: _Block) -> Block:
+    return Block(
+        found.metrics,
+        found.devices,
+        np.frombuffer(found.at_ms, "<i8"),
+        np.frombuffer(found.values, "<f8").reshape(len(found.devices), len(found.metrics)),
+        found.boots,
+        np.frombuffer(found.seqs, "<i8"),
+        np.frombuffer(found.historical, "?"),
+    )
