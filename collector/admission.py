@@ -1,0 +1,71 @@
+"""Who may connect, where each may speak and listen, and how much of everything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from collector.topics import covers, filter_is_valid, matches
+from equipment.wire import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a connection has proved to be.
+
+    ``device`` is the device id, None for a trusted operator or gateway. ``publishes`` and
+    ``subscribes`` are topic filters; ``sessions`` bounds how many it may have at a time.
+    """
+
+    device: str | None
+    publishes: tuple[str, ...]
+    subscribes: tuple[str, ...]
+    sessions: int = 4
+
+    def may_publish(self, topic: str) -> bool:
+        """Return whether ``topic`` is its own."""
+        return any(matches(wanted, topic) for wanted in self.publishes)
+
+    def may_subscribe(self, wanted: str) -> bool:
+        """Return whether it may read everything that the filter ``wanted`` matches."""
+        return any(covers(wide, wanted) for wide in self.subscribes)
+
+
+Authenticate = Callable[[str, str], Principal | None]
+
+
+def device_principal(device: str) -> Principal:
+    """Return what a device may: speak under its own id at any site, read its own requests."""
+    if not device or not filter_is_valid(device) or set("/+#") & set(device):
+        raise ValueError(f"device id {device[:60]!r} cannot be part of a topic")
+    return Principal(device, (f"{ROOT}/+/{device}/#",), (f"{ROOT}/+/{device}/cmd",))
+
+
+@lru_cache(maxsize=1)
+def operator_principal() -> Principal:
+    """Return what a trusted connection may: everything, for every device."""
+    return Principal(None, ("#",), ("#",), sessions=10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of everything; beyond it the client is told, or has to wait.
+
+    ``waiting_messages`` and ``waiting_bytes`` bound what is not yet committed: above them nothing
+    more is read from anybody. ``keep_alive_s`` is asked of clients that want a longer one or none.
+    ``session_s`` is how long a session can be kept for an absent client.
+    """
+
+    connections: int = 10_000
+    connect_s: float = 10.0
+    keep_alive_s: int = 600
+    packet: int = 1024 * 1024
+    receive_maximum: int = 1000
+    filters: int = 100
+    inflight: int = 64
+    queue: int = 1000
+    retained: int = 200_000
+    session_s: int = 30 * 24 * 3600
+    client_id: int = 256
+    waiting_messages: int = 50_000
+    waiting_bytes: int = 64 * 1024 * 1024
+    write_buffer: int = 256 * 1024

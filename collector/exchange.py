@@ -1,0 +1,277 @@
+"""The exchange: who is subscribed to what, what is retained, and who gets a letter.
+
+It decides when a packet arrives and hands out two lists: what the mailbox must keep, and what may
+be sent once it has. Nothing in here waits, reads or writes. Source: MQTT 5.0 sections 3.3, 3.8, 4.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from collector.admission import Limits, Principal
+from collector.fields import Property, Reason, properties
+from collector.packets import Publish, Wanted
+from collector.session import Delivery, Session
+from collector.topics import Tree, filter_is_valid, matches
+from desk.ingest import Arrival
+from equipment.wire import PAYLOAD_LIMIT, ROOT
+from storage.mailbox import (
+    Box,
+    Change,
+    Client,
+    Letter,
+    Queued,
+    Retained,
+    SessionGone,
+)
+
+_ROUTES_CACHED = 200_000
+_NOT_OWN, _AS_PUBLISHED = 4, 8  # bits of the options byte; QoS is bit 0
+_PASSED_ON = (
+    Property.PAYLOAD_FORMAT,
+    Property.CONTENT_TYPE,
+    Property.RESPONSE_TOPIC,
+    Property.CORRELATION,
+    Property.USER,
+)
+
+
+class Subscriber(NamedTuple):
+    """A session behind one of its filters, with the options byte of the subscription."""
+
+    session: Session
+    options: int
+
+
+@dataclass(slots=True)
+class Effects:
+    """What follows from packets: for the desk, for the mailbox, and for subscribers afterwards."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+
+
+class Exchange:
+    """Sessions, subscriptions and retained letters of all clients."""
+
+    def __init__(self, box: Box, limits: Limits, now: float) -> None:
+        self.limits = limits
+        self.sessions: dict[Client, Session] = {}
+        self.retained = box.retained
+        self.epoch = 0  # grows with every subscription: what was known about topics is void
+        self._of_user: dict[str, dict[Client, Session]] = {}
+        self._tree: Tree[Subscriber] = Tree()
+        self._routes: dict[str, tuple[Subscriber, ...]] = {}
+        for kept in box.sessions.values():
+            session = Session(kept.client, kept.expiry_s)
+            session.gone_at = now
+            session.restore(box.waiting.get(kept.client, {}))
+            self._add(session)
+            for wanted, options in kept.filters:
+                self._subscribe(session, wanted, options)
+
+    # -- sessions
+
+    def _add(self, session: Session) -> None:
+        self.sessions[session.client] = session
+        self._of_user.setdefault(session.client.user, {})[session.client] = session
+
+    def open(
+        self, client: Client, *, clean: bool, expiry_s: int, most: int, effects: Effects
+    ) -> tuple[Session, bool] | None:
+        """Return the client's session and whether it was there before.
+
+        None when its user has ``most`` sessions already, all of them connected.
+        """
+        session = self.sessions.get(client)
+        if session is not None and (clean or session.expiry_s == 0):
+            self.end(session, effects)
+            session = None
+        present = session is not None
+        if session is None:
+            if not self._make_room(client.user, most, effects):
+                return None
+            session = Session(client)
+            self._add(session)
+        if expiry_s and session.expiry_s != expiry_s:
+            session.expiry_s = expiry_s
+            effects.changes.append(session.kept)
+        session.expiry_s = expiry_s
+        return session, present
+
+    def _make_room(self, user: str, most: int, effects: Effects) -> bool:
+        mine = self._of_user.get(user, {})
+        if len(mine) < most:
+            return True
+        absent = [session for session in mine.values() if session.connection is None]
+        if absent:
+            self.end(min(absent, key=lambda session: session.gone_at), effects)
+        return bool(absent)
+
+    def end(self, session: Session, effects: Effects) -> None:
+        """Forget the session and the letters that wait for it."""
+        session.ended = True
+        for wanted, options in session.filters.items():
+            self._tree.remove(wanted, Subscriber(session, options))
+        if session.filters:
+            self._changed()
+        if self.sessions.get(session.client) is session:
+            del self.sessions[session.client]
+            mine = self._of_user[session.client.user]
+            del mine[session.client]
+            if not mine:
+                del self._of_user[session.client.user]
+            effects.changes.append(SessionGone(session.client))
+
+    def expired(self, now: float) -> Iterator[Session]:
+        """Yield the sessions whose client stayed away for too long."""
+        for session in self.sessions.values():
+            if session.connection is None and session.gone_at + session.expiry_s <= now:
+                yield session
+
+    # -- subscriptions
+
+    def subscribe(
+        self, session: Session, wanted: Wanted, principal: Principal, effects: Effects
+    ) -> int:
+        """Subscribe and return the granted QoS, or the reason why not."""
+        reason = self._refusal(session, wanted, principal)
+        if reason is not None:
+            return reason
+        options = min(wanted.qos, 1) | wanted.not_own << 2 | wanted.as_published << 3
+        fresh = wanted.filter not in session.filters
+        self._subscribe(session, wanted.filter, options)
+        if session.expiry_s:
+            effects.changes.append(session.kept)
+        if wanted.handling == 0 or (wanted.handling == 1 and fresh):
+            for letter in self._retained_for(wanted.filter):
+                self._deliver(session, letter, options & 1, effects)
+        return options & 1
+
+    def _refusal(self, session: Session, wanted: Wanted, principal: Principal) -> Reason | None:
+        if wanted.filter.startswith("$share/"):
+            return Reason.SHARED
+        if not filter_is_valid(wanted.filter):
+            return Reason.BAD_FILTER
+        if not principal.may_subscribe(wanted.filter):
+            return Reason.NOT_AUTHORIZED
+        if len(session.filters) >= self.limits.filters and wanted.filter not in session.filters:
+            return Reason.QUOTA
+        return None
+
+    def _subscribe(self, session: Session, wanted: str, options: int) -> None:
+        old = session.filters.get(wanted)
+        if old is not None:
+            self._tree.remove(wanted, Subscriber(session, old))
+        session.filters[wanted] = options
+        self._tree.add(wanted, Subscriber(session, options))
+        self._changed()
+
+    def unsubscribe(self, session: Session, wanted: str, effects: Effects) -> int:
+        """Undo a subscription; return the reason code."""
+        options = session.filters.pop(wanted, None)
+        if options is None:
+            return Reason.NO_SUBSCRIPTION
+        self._tree.remove(wanted, Subscriber(session, options))
+        self._changed()
+        if session.expiry_s:
+            effects.changes.append(session.kept)
+        return Reason.SUCCESS
+
+    def _changed(self) -> None:
+        self.epoch += 1
+        self._routes.clear()
+
+    def _retained_for(self, wanted: str) -> list[Letter]:
+        if "+" not in wanted and "#" not in wanted:
+            exact = self.retained.get(wanted)
+            return [] if exact is None else [exact]
+        fixed = wanted.split("+", 1)[0].split("#", 1)[0]
+        found = (t for t in self.retained if t.startswith(fixed) or t + "/" == fixed)
+        return [self.retained[topic] for topic in found if matches(wanted, topic)]
+
+    # -- letters
+
+    def route(self, topic: str) -> tuple[Subscriber, ...]:
+        """Return who is subscribed to ``topic``."""
+        route = self._routes.get(topic)
+        if route is None:
+            if len(self._routes) >= _ROUTES_CACHED:
+                self._routes.clear()
+            route = self._routes[topic] = tuple(self._tree.find(topic))
+        return route
+
+    def take(
+        self,
+        message: Publish,
+        principal: Principal,
+        by: Session | None,
+        *,
+        now: float,
+        effects: Effects,
+    ) -> int:
+        """Take in a message and return the reason code to acknowledge it with.
+
+        The desk gets all of them, also those it will put aside: of a foreign topic, oversize.
+        """
+        if not is_request(message.topic) or principal.device is not None:
+            payload = message.payload[: PAYLOAD_LIMIT + 1]
+            effects.arrivals.append(Arrival(principal.device, message.topic, payload))
+        if not principal.may_publish(message.topic):
+            return Reason.NOT_AUTHORIZED
+        if len(message.payload) > PAYLOAD_LIMIT:
+            return Reason.QUOTA
+        self.post(_letter(message, now), by, effects)
+        return Reason.SUCCESS
+
+    def post(self, letter: Letter, by: Session | None, effects: Effects) -> None:
+        """Retain the letter if it says so, and hand it to everybody who is subscribed."""
+        if letter.retain:
+            self._retain(letter, effects)
+        best: dict[Session, int] = {}
+        for session, options in self.route(letter.topic):
+            if not (options & _NOT_OWN and session is by):
+                best[session] = best.get(session, 0) | options
+        for session, options in best.items():
+            retain = letter.retain and bool(options & _AS_PUBLISHED)
+            self._deliver(session, letter._replace(retain=retain), options & 1, effects)
+
+    def _retain(self, letter: Letter, effects: Effects) -> None:
+        if not letter.payload:
+            if self.retained.pop(letter.topic, None) is None:
+                return
+        elif letter.topic not in self.retained and len(self.retained) >= self.limits.retained:
+            return
+        else:
+            self.retained[letter.topic] = letter
+        effects.changes.append(Retained(letter))
+
+    def _deliver(self, session: Session, letter: Letter, qos: int, effects: Effects) -> None:
+        letter = letter._replace(qos=min(letter.qos, qos))
+        if not letter.qos:
+            if session.connection is not None:
+                effects.deliveries.append(Delivery(session, 0, letter))
+            return
+        if session.connection is None and not session.expiry_s:
+            return
+        number = session.number(self.limits.queue)
+        if number is None:
+            return
+        if session.expiry_s:
+            effects.changes.append(Queued(session.client, number, letter))
+        effects.deliveries.append(Delivery(session, number, letter))
+
+
+def is_request(topic: str) -> bool:
+    """Return whether ``topic`` carries requests to a device, which the desk sends, not takes."""
+    return topic.endswith("/cmd") and topic.startswith(ROOT + "/")
+
+
+def _letter(message: Publish, now: float) -> Letter:
+    passed = {int(p): message.properties[p] for p in _PASSED_ON if p in message.properties}
+    encoded = properties(passed) if passed else b""
+    lasts_s = message.properties.get(Property.MESSAGE_EXPIRY)
+    expires_at = now + lasts_s if lasts_s is not None else 0.0
+    topic, payload, qos = message.topic, message.payload, min(message.qos, 1)
+    return Letter(topic, payload, qos, message.retain, encoded, expires_at)

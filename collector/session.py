@@ -1,0 +1,132 @@
+"""Session: what one client is owed, across its connections.
+
+Letters of QoS 1 are numbered when they arrive, released to be sent once they are committed, in
+flight until the client acknowledges them, and sent again on the next connection if it did not.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from collector.fields import Properties, Property, Reader
+from collector.packets import V5, Publish
+from storage.mailbox import Client, Letter, SessionKept
+
+_PIDS: Final = 0xFFFF
+
+
+class Session:
+    """One client's subscriptions and letters. ``expiry_s`` 0: it ends with its connection."""
+
+    __slots__ = (
+        "client",
+        "connection",
+        "dropped",
+        "ended",
+        "expiry_s",
+        "filters",
+        "gone_at",
+        "inflight",
+        "numbered",
+        "owed",
+        "received",
+        "used_pid",
+        "waiting",
+    )
+
+    def __init__(self, client: Client, expiry_s: int = 0) -> None:
+        self.client = client
+        self.expiry_s = expiry_s
+        self.filters: dict[str, int] = {}
+        self.waiting: deque[tuple[int, Letter]] = deque()
+        self.inflight: dict[int, tuple[int, Letter]] = {}
+        self.received: set[int] = set()  # QoS 2: seen, not yet released by the sender
+        self.owed = 0  # letters numbered and not yet acknowledged, committed or not
+        self.numbered = 0
+        self.used_pid = 0
+        self.dropped = 0
+        self.ended = False
+        self.gone_at = 0.0
+        self.connection: Any = None  # collector.connection.Connection; it knows us, not we it
+
+    @property
+    def kept(self) -> SessionKept:
+        """What the mailbox has to know of it."""
+        return SessionKept(self.client, self.expiry_s, tuple(self.filters.items()))
+
+    def number(self, limit: int) -> int | None:
+        """Return the number of a letter to come, None when ``limit`` are owed already."""
+        if self.owed >= limit:
+            self.dropped += 1
+            return None
+        self.owed += 1
+        self.numbered += 1
+        return self.numbered
+
+    def restore(self, letters: dict[int, Letter]) -> None:
+        """Take up the letters that were waiting when the process ended."""
+        self.waiting.extend(sorted(letters.items()))
+        self.owed = len(letters)
+        self.numbered = max(letters, default=0)
+
+    def acknowledge(self, pid: int) -> int | None:
+        """Return the number of the letter that is delivered now, None if there was none."""
+        sent = self.inflight.pop(pid, None)
+        if sent is None:
+            return None
+        self.owed -= 1
+        return sent[0]
+
+    def again(self, version: int) -> Iterator[Publish]:
+        """Yield what was in flight when the last connection ended."""
+        for pid, (_, letter) in self.inflight.items():
+            yield publish(letter, version, pid, again=True)
+
+    def next(self, window: int, version: int, now: float) -> tuple[int, Publish | None] | None:
+        """Put the next waiting letter in flight and return it with its number.
+
+        Returns None when nothing waits or ``window`` letters are in flight; the Publish is None
+        for a letter that expired while it waited.
+        """
+        if not self.waiting or len(self.inflight) >= window:
+            return None
+        number, letter = self.waiting.popleft()
+        if letter.expires_at and letter.expires_at <= now:
+            self.owed -= 1
+            return number, None
+        pid = self._free_pid()
+        self.inflight[pid] = (number, letter)
+        return number, publish(letter, version, pid, now=now)
+
+    def _free_pid(self) -> int:
+        pid = self.used_pid
+        while True:
+            pid = pid % _PIDS + 1
+            if pid not in self.inflight:
+                self.used_pid = pid
+                return pid
+
+
+class Delivery(NamedTuple):
+    """A letter for a session, to be sent once it is committed; ``number`` 0 for QoS 0."""
+
+    session: Session
+    number: int
+    letter: Letter
+
+
+def publish(
+    letter: Letter, version: int, pid: int = 0, *, again: bool = False, now: float = 0.0
+) -> Publish:
+    """Return the packet that carries ``letter`` to a client of this MQTT version."""
+    values: dict[int, Any] = {}
+    if version == V5 and letter.properties:
+        values = dict(stored_properties(letter.properties))
+    if version == V5 and letter.expires_at and now:
+        values[Property.MESSAGE_EXPIRY] = max(1, int(letter.expires_at - now))
+    return Publish(letter.topic, letter.payload, letter.qos, pid, letter.retain, again, values)
+
+
+def stored_properties(encoded: bytes) -> Properties:
+    """Return the properties of a letter."""
+    return Reader(encoded, 0, len(encoded)).properties("publish")
