@@ -1,0 +1,115 @@
+/** Messages that could not be used, and why: to see, count and repair. */
+import { Button } from "antd";
+import { useSearchParams } from "react-router";
+import { useNow } from "../clock";
+import { Hint } from "../parts/hint";
+import { Panel } from "../parts/panel";
+import { Trouble } from "../parts/trouble";
+import { Waiting } from "../parts/waiting";
+import { useQuarantine } from "../queries";
+import { useWords } from "../settings";
+import type { Quarantined } from "../shapes";
+import { moment } from "../time";
+
+export default function QuarantinePage() {
+  const { say } = useWords();
+  const [search, set_search] = useSearchParams();
+  const reason = search.get("reason");
+  const refused = useQuarantine(reason);
+  const choose = (to: string | null) => set_search(to ? { reason: to } : {});
+  const items = refused.data?.pages.flatMap((page) => page.items) ?? [];
+  const counts = refused.data?.pages[0]?.counts ?? {};
+  return (
+    <div className="page">
+      <Panel title={<span role="heading" aria-level={1}>{say("quarantine")}</span>} className="quarantine">
+        <p className="muted">{say("quarantine_what")}</p>
+        <Reasons counts={counts} items={items} chosen={reason} choose={choose} />
+        {refused.isPending && <Waiting rows={8} />}
+        {refused.isError && <Trouble error={refused.error} retry={() => void refused.refetch()} />}
+        {refused.data && items.length === 0 && <Nothing filtered={reason !== null} />}
+        {items.length > 0 && <Table items={items} />}
+        {refused.hasNextPage && (
+          <Button type="link" block loading={refused.isFetchingNextPage} onClick={() => void refused.fetchNextPage()}>
+            {say("more")}
+          </Button>
+        )}
+      </Panel>
+    </div>
+  );
+}
+
+function Nothing({ filtered }: { filtered: boolean }) {
+  const { say } = useWords();
+  if (filtered) return <Hint title={say("quarantine_empty_reason")} />;
+  return <Hint title={say("quarantine_empty")} how={say("quarantine_empty_how")} />;
+}
+
+type ReasonsProps = {
+  counts: Record<string, number>;
+  items: Quarantined[];
+  chosen: string | null;
+  choose: (reason: string | null) => void;
+};
+
+function Reasons({ counts, items, chosen, choose }: ReasonsProps) {
+  const { say, pick } = useWords();
+  const titles = new Map(items.map((item) => [item.reason, pick(item.reason_title)]));
+  const reasons = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  if (reasons.length === 0) return null;
+  const total = reasons.reduce((sum, [, n]) => sum + n, 0);
+  return (
+    <div className="components" role="group" aria-label={say("quarantine_reason")}>
+      <button type="button" aria-pressed={chosen === null} onClick={() => choose(null)}>
+        {say("quarantine_all")} <em>{total}</em>
+      </button>
+      {reasons.map(([reason, n]) => (
+        <button key={reason} type="button" aria-pressed={chosen === reason} onClick={() => choose(reason)}>
+          {titles.get(reason) ?? reason.replaceAll("_", " ")} <em>{n}</em>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Table({ items }: { items: Quarantined[] }) {
+  const { say, pick, language } = useWords();
+  const now = useNow();
+  return (
+    <table className="rows refused">
+      <thead>
+        <tr>
+          <th>{say("quarantine_at")}</th>
+          <th>{say("quarantine_reason")}</th>
+          <th>{say("quarantine_topic")}</th>
+          <th>{say("quarantine_payload")}</th>
+          <th className="figure">{say("quarantine_count")}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((item) => (
+          <tr key={item.id}>
+            <td className="cell-at">
+              <time>{moment(item.at, now, language)}</time>
+            </td>
+            <td className="cell-reason">
+              <b>{pick(item.reason_title)}</b>
+              <span>{pick(item.why)}</span>
+            </td>
+            <td className="cell-topic">
+              <code>{item.topic}</code>
+              {item.sender && (
+                <span className="muted">
+                  {say("quarantine_sender")} {item.sender}
+                </span>
+              )}
+            </td>
+            <td className="cell-payload">
+              <code className="payload">{item.payload}</code>
+            </td>
+            <td className="figure">{say("quarantine_times", { n: item.count })}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
