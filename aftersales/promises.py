@@ -299,7 +299,7 @@ def next_change(clock: Clock, promise: Promise, now: datetime) -> datetime | Non
     if clock.state is not ClockState.RUNNING or clock.due is None:
         return None
     coming = (_passes_at(clock, part) for part in promise.warn_at)
-    return min((at for at in coming if now < at < clock.due), default=clock.due)
+    return min([clock.due, *(at for at in coming if now < at)])
 
 
 def _passes_at(clock: Clock, part: float) -> datetime:

@@ -109,6 +109,41 @@ def test_while_held_the_deadline_moves_on_and_nothing_changes_by_itself() -> Non
     assert next_change(seen, C04, NOW + 30 * HOUR) is None
 
 
+def held(promise, start, *instants, reason="no_access"):
+    """Return a start and, alternating, holds and resumptions of ``promise``."""
+    types = ["promise.held", "promise.resumed"] * len(instants)
+    data = {"promise": promise.code, "reason": reason, "consent": "I-000007"}
+    holds = (draft(type, at, **data) for type, at in zip(types, instants, strict=False))
+    return [draft(promise.starts[0], start), *holds]
+
+
+def test_a_hold_that_comes_with_the_deadline_comes_too_late() -> None:
+    events = journal(*held(C04, NOW, NOW + 12 * HOUR))
+    seen = clock(C04, events, NOW + 20 * HOUR)
+    assert (seen.state, seen.due, seen.held_s) == (ClockState.OVERDUE, NOW + 12 * HOUR, 0)
+
+
+def test_a_second_hold_while_held_changes_nothing() -> None:
+    first, again, back = (NOW + n * HOUR for n in (1, 2, 4))
+    twice = held(C04, NOW, first, back)
+    twice.insert(2, replace(twice[1], at=again))
+    assert clock(C04, journal(*twice), NOW + 5 * HOUR).held_s == 3 * 3600
+
+
+def test_a_clock_that_ended_while_held_is_not_held_any_more() -> None:
+    restored = draft("device.restored", NOW + 3 * HOUR)
+    events = journal(*held(C04, NOW, NOW + HOUR), restored)
+    seen = clock(C04, events, NOW + 30 * HOUR)
+    assert (seen.state, seen.due) == (ClockState.MET, NOW + 14 * HOUR)
+    assert (seen.held_since, seen.held_s) == (None, 2 * 3600)
+
+
+def test_a_contract_held_by_the_buyer_ends_on_a_working_day_again() -> None:
+    start, closed, ready = (local(f"2024-08-{day} 10:00") for day in ("14", "20", "22"))
+    events = journal(*held(PROMISES["C24"], start, closed, ready, reason="site_not_ready"))
+    assert clock(PROMISES["C24"], events, ready).due == end_of("2024-09-18")
+
+
 def test_a_hold_over_a_rest_day_gives_no_working_day_away() -> None:
     promise = replace(C05, holds=frozenset({"no_access"}))
     friday, sunday, monday = (local(f"2026-03-{day} 10:00") for day in ("13", "15", "16"))

@@ -170,7 +170,8 @@ def test_nothing_changes_before_next_change_unless_something_happens(
     known = [event for event in events if event.at <= now]
     seen = clock(promise, known, now)
     at = next_change(seen, promise, now)
-    later = now + part * ((at or now + 400 * DAY) - now)
+    until = at or now + 400 * DAY
+    later = min(now + part * (until - now), until - timedelta(microseconds=1))
     then = clock(promise, known, later)
     assert then.state == seen.state
     assert warnings(then, promise, later) == warnings(seen, promise, now) or at is None
