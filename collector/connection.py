@@ -7,46 +7,21 @@ endpoint as a whole. Answers that promise something leave after the commit, in `
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Final, Protocol, cast
 
 from collector import packets
 from collector.admission import Limits, Principal
-from collector.bulk import acknowledged, publishes
-from collector.exchange import Effects, Exchange, is_request
-from collector.fields import Malformed, Property, Reason
-from collector.packets import (
-    Ack,
-    Connack,
-    Connect,
-    Disconnect,
-    Frame,
-    Granted,
-    Ping,
-    Publish,
-    Subscribe,
-    Unsubscribe,
-)
+from collector.dialogue import TOO_LARGE_SEEN, Dialogue, Handful
+from collector.exchange import Effects, Exchange
+from collector.fields import Malformed, Reason
+from collector.packets import Connack, Connect, Disconnect, Frame
 from collector.session import Session, publish
-from desk.ingest import Arrival
-from equipment.wire import PAYLOAD_LIMIT
 from storage.mailbox import Delivered, Letter
 
 log = logging.getLogger(__name__)
 
-_KNOWN_TOPICS: Final = 100_000
 _CONNECT_LIMIT: Final = 96 * 1024
-_TOO_LARGE_SEEN: Final = 2 * 0x10000 + PAYLOAD_LIMIT
 _GOODBYE_S: Final = 5.0
-
-
-class Release(NamedTuple):
-    """What may leave once its parcel is committed."""
-
-    connection: "Connection | None"
-    replies: Sequence[bytes]
-    published: int
-    effects: Effects
-    weight: tuple[int, int]  # messages and bytes it counted for while it waited
 
 
 class Endpoint(Protocol):
@@ -67,16 +42,8 @@ class Endpoint(Protocol):
         """Find out who it is, then call ``admitted``."""
         ...
 
-    def submit(
-        self,
-        connection: "Connection | None",
-        effects: Effects,
-        *,
-        size: int = 0,
-        replies: Sequence[bytes] = (),
-        published: int = 0,
-    ) -> None:
-        """Have it committed, then released."""
+    def submit(self, connection: "Connection | None", handful: Handful, size: int) -> None:
+        """Have it committed, then released; it came in ``size`` bytes."""
         ...
 
     def lost(self, connection: "Connection") -> None:
@@ -95,22 +62,14 @@ class Connection(asyncio.Protocol):
         self._tail = bytearray()
         self._need = 0
         self._holds: set[str] = set()
-        self._known: dict[bytes, str] = {}
-        self._epoch = -1
-        self._effects = Effects()
-        self._replies: list[bytes] = []
-        self._unacked = 0
-        self._published = 0
         self.heard_at = clock()
         self.keep_alive_s = 0.0
         self.version = 0  # 0 until its CONNECT
         self.window = self._limits.inflight
         self.largest = 0  # packet the client takes, 0 for any
         self.connect: Connect | None = None
-        self.principal: Principal | None = None
-        self.session: Session | None = None
+        self.dialogue: Dialogue | None = None
         self.closing = False
-        self.will_stands = False
 
     # -- what asyncio calls
 
@@ -173,24 +132,27 @@ class Connection(asyncio.Protocol):
                 self._transport.resume_reading()
 
     @property
+    def session(self) -> Session | None:
+        """Its session, once it is admitted."""
+        return self.dialogue.session if self.dialogue else None
+
+    @property
     def patient(self) -> bool:
         """Whether its silence is ours: it is not read at the moment."""
         return bool(self._holds - {"clogged"})
 
     def _read(self, data: bytes) -> int:
         """Handle the complete packets of ``data`` and return where the incomplete one begins."""
-        pos, size = 0, len(data)
-        while pos < size and not self.closing and "asking" not in self._holds:
-            if self.session is not None:
-                pos = self._run(data, pos)
+        pos, size, dialogue = 0, len(data), self.dialogue
+        while pos < size and not (dialogue.over if dialogue else "asking" in self._holds):
+            if dialogue is not None:
+                pos = dialogue.run(data, pos)
             frame = packets.frame(data, pos) if pos < size else None
             if frame is None:
                 self._need = size - pos + 1
                 break
-            if frame.end - pos > self._limit(frame):
-                self._need = _TOO_LARGE_SEEN
-                if size - pos >= _TOO_LARGE_SEEN or frame.end <= size or not self.session:
-                    self._too_large(data, frame)
+            if frame.end - pos > self._most():
+                self._need = self._too_large(data, pos, frame)
                 break
             if frame.end > size:
                 self._need = frame.end - pos
@@ -199,156 +161,52 @@ class Connection(asyncio.Protocol):
             pos = frame.end
         return pos
 
-    def _limit(self, frame: Frame) -> int:
-        return self._limits.packet if self.session else min(self._limits.packet, _CONNECT_LIMIT)
-
-    def _run(self, data: bytes, pos: int) -> int:
-        if self._epoch != self._exchange.epoch:
-            self._known.clear()
-            self._epoch = self._exchange.epoch
-        device = self.principal.device if self.principal else None
-        pids: list[bytes] = []
-        pos = publishes(
-            data,
-            pos,
-            self._known,
-            version=self.version,
-            sender=device,
-            arrivals=self._effects.arrivals,
-            pids=pids,
-        )
-        if pids:
-            self._replies.append(acknowledged(pids))
-            self._count(len(pids))
-        return pos
-
-    def _count(self, published: int) -> None:
-        self._published += published
-        self._unacked += published
-        if self.version == packets.V5 and self._unacked > self._limits.receive_maximum:
-            raise Malformed("more in flight than offered", Reason.RECEIVE_MAXIMUM)
-
-    def _too_large(self, data: bytes, frame: Frame) -> None:
-        """Tell the desk what can be told of a packet beyond the limit, and part with its sender."""
-        if frame.first >> 4 == packets.PUBLISH and self.principal is not None:
-            end = min(frame.end, len(data), frame.start + _TOO_LARGE_SEEN)
-            seen = packets.decode(frame.first & 0xF6, data, frame.start, end, self.version)
-            payload = cast(Publish, seen).payload[: PAYLOAD_LIMIT + 1]
-            topic = cast(Publish, seen).topic
-            self._effects.arrivals.append(Arrival(self.principal.device, topic, payload))
+    def _too_large(self, data: bytes, pos: int, frame: Frame) -> int:
+        """Part with the sender once enough is there to say of what; until then, how much is."""
+        if self.dialogue is not None:
+            if len(data) < min(frame.end, pos + TOO_LARGE_SEEN):
+                return TOO_LARGE_SEEN
+            self.dialogue.too_large(data, frame)
         raise Malformed(f"packet of {frame.end - frame.start} bytes", Reason.TOO_LARGE)
 
+    def _most(self) -> int:
+        return self._limits.packet if self.dialogue else min(self._limits.packet, _CONNECT_LIMIT)
+
     def _hand_over(self, size: int) -> None:
-        effects = self._effects
-        if effects.arrivals or self._replies or effects.changes or effects.deliveries:
-            self._endpoint.submit(
-                self, effects, size=size, replies=self._replies, published=self._published
-            )
-            self._effects, self._replies, self._published = Effects(), [], 0
+        dialogue = self.dialogue
+        if dialogue is None:
+            return
+        handful = dialogue.taken()
+        if handful:
+            self._endpoint.submit(self, handful, size)
+        if dialogue.at_once and not self.closing:
+            self._transport.write(b"".join(dialogue.at_once))
+            dialogue.at_once.clear()
+        if dialogue.over:
+            self.close()
+        elif dialogue.session.waiting:
+            self.flush()
 
     # -- one packet
 
     def _handle(self, packet: packets.Packet) -> None:
-        if self.session is None:
-            if not isinstance(packet, Connect):
-                raise Malformed("first packet is not CONNECT", Reason.PROTOCOL_ERROR)
-            self.version, self.connect = packet.version, packet
-            self.hold("asking")
-            self._endpoint.admit(self, packet)
+        if self.dialogue is not None:
+            self.dialogue.handle(packet, self._endpoint.now())
             return
-        handle = _HANDLERS.get(type(packet))
-        if handle is None:
-            raise Malformed(f"{type(packet).__name__} from a client", Reason.PROTOCOL_ERROR)
-        handle(self, packet, self.session)
-
-    def _on_publish(self, message: Publish, session: Session) -> None:
-        if message.qos == 2 and self._repeated(message, session):
-            return
-        reason = self._exchange.take(
-            message,
-            cast(Principal, self.principal),
-            session,
-            now=self._endpoint.now(),
-            effects=self._effects,
-        )
-        if message.qos:
-            kind = packets.PUBACK if message.qos == 1 else packets.PUBREC
-            self._replies.append(packets.encode(Ack(kind, message.pid, reason), self.version))
-            self._count(1)
-        self._remember(message, reason)
-
-    def _repeated(self, message: Publish, session: Session) -> bool:
-        """MQTT 5 clients were told QoS 1; for 3.1.1 a repeat is answered and not taken again."""
-        if self.version == packets.V5:
-            raise Malformed("QoS 2, but 1 was offered", Reason.QOS)
-        if message.pid in session.received:
-            self._replies.append(packets.encode(Ack(packets.PUBREC, message.pid), self.version))
-            return True
-        if len(session.received) >= self._limits.receive_maximum:
-            raise Malformed("too many QoS 2 messages not released", Reason.RECEIVE_MAXIMUM)
-        session.received.add(message.pid)
-        return False
-
-    def _remember(self, message: Publish, reason: int) -> None:
-        """Let the next message on this topic go the fast way, if only the desk wants it."""
-        plain = reason == Reason.SUCCESS and not is_request(message.topic)
-        if plain and not self._exchange.route(message.topic) and len(self._known) < _KNOWN_TOPICS:
-            self._known[message.topic.encode()] = message.topic
-
-    def _on_ack(self, ack: Ack, session: Session) -> None:
-        if ack.kind == packets.PUBACK:
-            number = session.acknowledge(ack.pid)
-            if number is not None and session.expiry_s:
-                self._effects.changes.append(Delivered(session.client, number))
-            self.flush()
-        elif ack.kind == packets.PUBREL:
-            session.received.discard(ack.pid)
-            self._replies.append(packets.encode(Ack(packets.PUBCOMP, ack.pid), self.version))
-        else:
-            raise Malformed("acknowledges what was never sent", Reason.PROTOCOL_ERROR)
-
-    def _on_subscribe(self, packet: Subscribe, session: Session) -> None:
-        if Property.SUBSCRIPTION_ID in packet.properties:
-            raise Malformed("subscription identifier", Reason.SUBSCRIPTION_ID)
-        principal = cast(Principal, self.principal)
-        reasons = tuple(
-            self._exchange.subscribe(session, wanted, principal, self._effects)
-            for wanted in packet.wanted
-        )
-        granted = Granted(packets.SUBACK, packet.pid, reasons)
-        self._replies.append(packets.encode(granted, self.version))
-
-    def _on_unsubscribe(self, packet: Unsubscribe, session: Session) -> None:
-        reasons = tuple(
-            self._exchange.unsubscribe(session, wanted, self._effects) for wanted in packet.filters
-        )
-        granted = Granted(packets.UNSUBACK, packet.pid, reasons)
-        self._replies.append(packets.encode(granted, self.version))
-
-    def _on_ping(self, packet: Ping, _session: Session) -> None:
-        if packet.kind != packets.PINGREQ:
-            raise Malformed("PINGRESP from a client", Reason.PROTOCOL_ERROR)
-        self._transport.write(packets.PONG)
-
-    def _on_disconnect(self, packet: Disconnect, session: Session) -> None:
-        expiry_s = packet.properties.get(Property.SESSION_EXPIRY)
-        if expiry_s is not None:
-            if expiry_s and not session.expiry_s:
-                raise Malformed("a session cannot be kept in the end", Reason.PROTOCOL_ERROR)
-            session.expiry_s = min(expiry_s, self._limits.session_s)
-        self.will_stands = packet.reason == Reason.WITH_WILL
-        self.close()
+        if not isinstance(packet, Connect):
+            raise Malformed("first packet is not CONNECT", Reason.PROTOCOL_ERROR)
+        self.version, self.connect = packet.version, packet
+        self.hold("asking")
+        self._endpoint.admit(self, packet)
 
     # -- answering
 
     def admitted(self, session: Session, principal: Principal, answer: Connack) -> None:
         """Welcome the client and go on with what it has sent meanwhile."""
-        self.session, self.principal = session, principal
-        self.will_stands = self.connect is not None and self.connect.will is not None
-        self._transport.write(packets.encode(answer, self.version))
+        self.dialogue = Dialogue(self._exchange, session, principal, self.version)
+        self.dialogue.will_stands = self.connect is not None and self.connect.will is not None
         again = [packets.encode(p, self.version) for p in session.again(self.version)]
-        if again:
-            self._transport.write(b"".join(again))
+        self._transport.write(packets.encode(answer, self.version) + b"".join(again))
         self.flush()
         self.let_go("asking")
         rest, self._need = bytes(self._tail), 0
@@ -364,7 +222,8 @@ class Connection(asyncio.Protocol):
 
     def release(self, replies: Sequence[bytes], published: int) -> None:
         """Send what was promised; it is committed now."""
-        self._unacked -= published
+        if self.dialogue is not None:
+            self.dialogue.unacked -= published
         if replies and not self._transport.is_closing():
             self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
 
@@ -379,27 +238,27 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Send the letters that wait, as far as the client's window and its speed allow."""
-        if self.session is None or self.closing:
+        session = self.session
+        if session is None or self.closing:
             return
-        now, out = self._endpoint.now(), []
-        skipped = Effects()
+        now, out, unsent = self._endpoint.now(), list[bytes](), Effects()
         while "clogged" not in self._holds:
-            sent = self.session.next(self.window, self.version, now)
+            sent = session.next(self.window, self.version, now)
             if sent is None:
                 break
             number, message = sent
             packet = packets.encode(message, self.version) if message else b""
-            if message is not None and self.largest and len(packet) > self.largest:
-                self.session.acknowledge(message.pid)
-                message = None
-            if message is not None:
+            if message and (len(packet) <= self.largest or not self.largest):
                 out.append(packet)
-            elif self.session.expiry_s:
-                skipped.changes.append(Delivered(self.session.client, number))
+                continue
+            if message:
+                session.acknowledge(message.pid)
+            if session.expiry_s:
+                unsent.changes.append(Delivered(session.client, number))
         if out:
             self._transport.write(b"".join(out))
-        if skipped.changes:
-            self._endpoint.submit(None, skipped)
+        if unsent.changes:
+            self._endpoint.submit(None, Handful(unsent, [], 0), 0)
 
     def _complain(self, error: Malformed) -> None:
         log.warning(
@@ -407,10 +266,10 @@ class Connection(asyncio.Protocol):
             extra={
                 "why": str(error),
                 "client": self.connect.client if self.connect else None,
-                "device": self.principal.device if self.principal else None,
+                "device": self.dialogue.principal.device if self.dialogue else None,
             },
         )
-        if self.session is not None:
+        if self.dialogue is not None:
             self.part(error.reason)
         elif error.reason == Reason.UNSUPPORTED_VERSION:
             self.version = packets.V311
@@ -433,13 +292,3 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             loop = asyncio.get_running_loop()
             loop.call_later(_GOODBYE_S, self._transport.abort)
-
-
-_HANDLERS: Final[dict[type, Callable[[Connection, Any, Session], None]]] = {
-    Publish: Connection._on_publish,
-    Ack: Connection._on_ack,
-    Subscribe: Connection._on_subscribe,
-    Unsubscribe: Connection._on_unsubscribe,
-    Ping: Connection._on_ping,
-    Disconnect: Connection._on_disconnect,
-}

@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple
 
 from collector.admission import Authenticate, Limits, Principal, operator_principal
 from collector.committer import Committer, Parcel
-from collector.connection import Connection, Release
+from collector.connection import Connection
+from collector.dialogue import Dialogue, Handful
 from collector.exchange import Effects, Exchange
 from collector.fields import Property, Reason
 from collector.packets import Connect, Publish
@@ -47,6 +48,15 @@ class PutOff(NamedTuple):
     timer: asyncio.TimerHandle
     message: Publish
     principal: Principal
+
+
+class Release(NamedTuple):
+    """What may leave once it is committed, and what it counted for while it waited."""
+
+    connection: Connection | None
+    handful: Handful
+    messages: int
+    size: int
 
 
 class Endpoint:
@@ -157,7 +167,8 @@ class Endpoint:
         while self._waiting[0] and self._loop.time() < until:
             await asyncio.sleep(0.01)
         for connection in tuple(self._connections):
-            connection.will_stands = False
+            if connection.dialogue is not None:
+                connection.dialogue.will_stands = False
             connection.part(Reason.SHUTTING_DOWN)
         while self._connections and self._loop.time() < until + timeout_s / 4:
             await asyncio.sleep(0.01)
@@ -187,28 +198,20 @@ class Endpoint:
         session.connection = None
         session.gone_at = time.monotonic()
         effects = Effects()
-        if connection.will_stands:
-            self._will(connection, session)
+        if connection.dialogue is not None and connection.dialogue.will_stands:
+            self._will(connection.dialogue, connection.connect)
         if session.expiry_s == 0:
             self.exchange.end(session, effects)
         if effects.changes:
-            self.submit(None, effects)
+            self.submit(None, Handful(effects, [], 0), 0)
 
-    def submit(
-        self,
-        connection: Connection | None,
-        effects: Effects,
-        *,
-        size: int = 0,
-        replies: Sequence[bytes] = (),
-        published: int = 0,
-    ) -> None:
+    def submit(self, connection: Connection | None, handful: Handful, size: int) -> None:
         """Have it committed, then released; above the limits nobody is read any more."""
+        effects = handful.effects
         messages = len(effects.arrivals) + len(effects.changes) + 1
-        release = Release(connection, replies, published, effects, (messages, size))
-        waiting = self._waiting
-        waiting[0] += messages
-        waiting[1] += size
+        self._waiting[0] += messages
+        self._waiting[1] += size
+        release = Release(connection, handful, messages, size)
         self._committer.put(Parcel(self, effects.arrivals, size, release, effects.changes))
         if not self._full and self._above(1.0):
             self._full = True
@@ -224,12 +227,12 @@ class Endpoint:
     def _release(self, receipts: Sequence[Release]) -> None:
         replies: dict[Connection, list[bytes]] = {}
         published: dict[Connection, int] = {}
-        for connection, parts, count, _, (messages, size) in receipts:
+        for connection, handful, messages, size in receipts:
             self._waiting[0] -= messages
             self._waiting[1] -= size
-            if connection is not None and parts:
-                replies.setdefault(connection, []).extend(parts)
-                published[connection] = published.get(connection, 0) + count
+            if connection is not None and handful.replies:
+                replies.setdefault(connection, []).extend(handful.replies)
+                published[connection] = published.get(connection, 0) + handful.published
         for connection, parts in replies.items():
             connection.release(parts, published[connection])
         self._deliver(receipts)
@@ -241,7 +244,7 @@ class Endpoint:
     def _deliver(self, receipts: Sequence[Release]) -> None:
         touched: dict[Session, None] = {}
         for receipt in receipts:
-            for session, number, letter in receipt.effects.deliveries:
+            for session, number, letter in receipt.handful.effects.deliveries:
                 if session.ended:
                     continue
                 if number:
@@ -256,7 +259,7 @@ class Endpoint:
     def _publish(self, message: Publish, principal: Principal, by: Session | None) -> None:
         effects = Effects()
         self.exchange.take(message, principal, by, now=self.now(), effects=effects)
-        self.submit(None, effects, size=len(message.payload))
+        self.submit(None, Handful(effects, [], 0), len(message.payload))
 
     # -- coming
 
@@ -302,7 +305,7 @@ class Endpoint:
             effects=effects,
         )
         if effects.changes:
-            self.submit(None, effects)
+            self.submit(None, Handful(effects, [], 0), 0)
         if opened is None:
             log.warning("too many sessions", extra={"user": client.user})
             connection.refuse(Reason.QUOTA)
@@ -330,17 +333,18 @@ class Endpoint:
 
     # -- going
 
-    def _will(self, connection: Connection, session: Session) -> None:
+    def _will(self, dialogue: Dialogue, connect: Connect | None) -> None:
         """Publish the will of a vanished client, or put it off as it had asked."""
-        will = connection.connect.will if connection.connect else None
-        if will is None or connection.principal is None:
+        will = connect.will if connect else None
+        if will is None:
             return
+        session = dialogue.session
         delay_s = min(will.properties.get(Property.WILL_DELAY, 0), session.expiry_s)
         timer = self._loop.call_later(delay_s, self._will_now, session)
         message = Publish(
             will.topic, will.payload, will.qos, 0, will.retain, False, will.properties
         )
-        self._wills[session] = PutOff(timer, message, connection.principal)
+        self._wills[session] = PutOff(timer, message, dialogue.principal)
         if not delay_s:
             self._will_now(session)
 
@@ -372,4 +376,4 @@ class Endpoint:
             self._will_now(session)
             self.exchange.end(session, effects)
         if effects.changes:
-            self.submit(None, effects)
+            self.submit(None, Handful(effects, [], 0), 0)
