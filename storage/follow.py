@@ -7,12 +7,13 @@ the newest values of each device as they were when its readings left.
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from equipment.reading import Batch
+from storage.merge import Part
 from storage.newest import Newest, Values
-from storage.recent import Numbers, Recent, Rows
+from storage.recent import Numbers, Recent, history
 from storage.tail import since
 
 EVER: Final = -(2**63)
@@ -101,10 +102,14 @@ class Following:
         with self._lock:
             self.frozen = [recent for recent in self.frozen if recent.upto > sealed]
 
-    def views(self) -> list[Rows]:
-        """Return all rows in memory, as they are now, in the order of writing."""
+    def histories(self, device: str, metrics: Set[str] | None = None) -> list[Part]:
+        """Return what is in memory of ``device``, in the order of writing."""
+        code = self.devices.find(device)
+        if code is None:
+            return []
         with self._lock:
-            return [view for recent in (*self.frozen, self.active) for view in recent.views()]
+            generations = [recent.views() for recent in (*self.frozen, self.active)]
+        return [history(views, code, metrics) for views in generations]
 
     def newest(self, devices: Sequence[str]) -> Mapping[str, Values]:
         """Return the newest readings of ``devices``, as far as they are still kept."""

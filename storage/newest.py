@@ -73,9 +73,13 @@ class Newest:
         known = [d for d in dict.fromkeys(devices) if self._devices.find(d) is not None]
         rows = self._devices.of(known)
         at_ms, values = self._at_ms[rows], self._values[rows]
-        row, column = np.nonzero((at_ms > _NEVER) & (at_ms >= floor_ms))
-        cells = (row, column, at_ms[row, column], values[row, column])
-        found: dict[str, dict[str, tuple[int, float]]] = {}
-        for r, c, at, value in zip(*(cell.tolist() for cell in cells), strict=True):
-            found.setdefault(known[r], {})[self._metrics.names[c]] = at, value
-        return found
+        present = (at_ms > _NEVER) & (at_ms >= floor_ms)
+        names = np.array(self._metrics.names, object)[np.nonzero(present)[1]].tolist()
+        pairs = list(zip(at_ms[present].tolist(), values[present].tolist(), strict=True))
+        ends = np.cumsum(present.sum(axis=1)).tolist()
+        cuts = zip(known, [0, *ends], ends, strict=False)
+        return {
+            device: dict(zip(names[start:end], pairs[start:end], strict=True))
+            for device, start, end in cuts
+            if start < end
+        }

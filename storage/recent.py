@@ -1,17 +1,16 @@
 """Recent: readings that are committed but not in their final place yet, kept at hand to be read."""
 
 from collections.abc import Iterable, Sequence, Set
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipment.reading import Batch, Block, Floats, Ints
+from equipment.reading import Batch, Floats, Ints
 from storage.interface import Series
 from storage.merge import Part
 
 Codes = NDArray[np.int32]
-Kind = TypeVar("Kind", bound=np.generic)
 _SMALLEST = 64
 
 
@@ -76,46 +75,41 @@ class Rows(NamedTuple):
 
 
 class _Pool:
-    """Room for rows to grow in. A row that was added never changes, so views stay true."""
+    """Rows of one set of metrics, in pages that double: adding never copies what is there.
+
+    A row that was added never changes, so a view stays true.
+    """
 
     def __init__(self, metrics: tuple[str, ...]) -> None:
-        self.n = 0
-        self.room = Rows(
-            metrics,
-            np.empty(_SMALLEST, np.int32),
-            np.empty(_SMALLEST, np.int32),
-            np.empty(_SMALLEST, np.int64),
-            np.empty((_SMALLEST, len(metrics))),
+        self.metrics = metrics
+        self._full: list[Rows] = []
+        self._n, self._page = 0, self._blank(_SMALLEST)
+
+    def _blank(self, size: int) -> Rows:
+        return Rows(
+            self.metrics,
+            np.empty(size, np.int32),
+            np.empty(size, np.int32),
+            np.empty(size, np.int64),
+            np.empty((size, len(self.metrics))),
         )
 
-    def add(self, block: Block, codes: Codes, nth: int) -> None:
-        start, past = self.n, self.n + len(codes)
-        if past > len(self.room.codes):
-            self._grow(past)
-        self.room.codes[start:past] = codes
-        self.room.nth[start:past] = np.arange(nth, nth + len(codes))
-        self.room.at_ms[start:past] = block.at_ms
-        self.room.values[start:past] = block.values
-        self.n = past
+    def add(self, rows: Rows) -> None:
+        start, past = self._n, self._n + len(rows.codes)
+        if past > len(self._page.codes):
+            self._full = self.views()
+            self._page = self._blank(max(len(rows.codes), 2 * len(self._page.codes)))
+            start, past = 0, len(rows.codes)
+        self._page.codes[start:past] = rows.codes
+        self._page.nth[start:past] = rows.nth
+        self._page.at_ms[start:past] = rows.at_ms
+        self._page.values[start:past] = rows.values
+        self._n = past
 
-    def _grow(self, needed: int) -> None:
-        size = max(needed, 2 * self.n)
-        metrics, codes, nth, at_ms, values, _ = self.view()
-        self.room = Rows(
-            metrics, _wider(codes, size), _wider(nth, size), _wider(at_ms, size),
-            _wider(values, size),
-        )  # fmt: skip
-
-    def view(self) -> Rows:
-        metrics, codes, nth, at_ms, values, _ = self.room
-        n = self.n
-        return Rows(metrics, codes[:n], nth[:n], at_ms[:n], values[:n])
-
-
-def _wider(array: NDArray[Kind], size: int) -> NDArray[Kind]:
-    wide = np.empty((size, *array.shape[1:]), array.dtype)
-    wide[: len(array)] = array
-    return wide
+    def views(self) -> list[Rows]:
+        _, codes, nth, at_ms, values, _ = self._page
+        n = self._n
+        return [*self._full, Rows(self.metrics, codes[:n], nth[:n], at_ms[:n], values[:n])]
 
 
 class Recent:
@@ -141,7 +135,9 @@ class Recent:
         for block, numbers in zip(batch.blocks, codes, strict=True):
             if block.metrics not in self._pools:
                 self._pools[block.metrics] = _Pool(block.metrics)
-            self._pools[block.metrics].add(block, numbers, self.rows)
+            nth = np.arange(self.rows, self.rows + len(block), dtype=np.int32)
+            rows = Rows(block.metrics, numbers, nth, block.at_ms, block.values)
+            self._pools[block.metrics].add(rows)
             self._seen[numbers] = True
             self.rows += len(block)
             self.bytes += len(block) * (16 + 8 * len(block.metrics))
@@ -157,33 +153,64 @@ class Recent:
 
     def freeze(self) -> None:
         """Sort the rows by device: nothing will be added any more."""
-        self._views = [pool.view().by_device() for pool in self._pools.values()]
+        self._views = [view.by_device() for view in self.views()]
+
+    def history(self, device: str) -> Part:
+        """Return the readings of one device, in the order of writing."""
+        code = self._devices.find(device)
+        return {} if code is None else history(self.views(), code)
 
     def views(self) -> list[Rows]:
         """Return the rows as they are now."""
-        return self._views or [pool.view() for pool in self._pools.values()]
+        return self._views or [view for pool in self._pools.values() for view in pool.views()]
 
 
 def history(views: Sequence[Rows], code: int, metrics: Set[str] | None = None) -> Part:
     """Return the readings of one device, or those of ``metrics`` only, in the order of writing."""
-    mine = [(view, rows) for view in views if len(rows := view.of(code))]
-    holders: dict[str, list[int]] = {}
-    for i, (view, _) in enumerate(mine):
-        for metric in view.metrics:
-            if metrics is None or metric in metrics:
-                holders.setdefault(metric, []).append(i)
-    orders: dict[tuple[int, ...], tuple[Ints, Ints]] = {}
     found: dict[str, Series] = {}
+    mine = _by_metrics(views, code)
+    holders: dict[str, list[_Mine]] = {}
+    for rows in mine:
+        for metric in rows.metrics:
+            if metrics is None or metric in metrics:
+                holders.setdefault(metric, []).append(rows)
+    orders: dict[tuple[int, ...], tuple[Ints, Ints]] = {}
     for metric, held in holders.items():
-        key = tuple(held)
+        key = tuple(id(rows) for rows in held)
         if key not in orders:
-            orders[key] = _writing_order([mine[i] for i in held])
+            order = np.argsort(np.concatenate([rows.nth for rows in held]))
+            orders[key] = np.concatenate([rows.at_ms for rows in held])[order], order
         at_ms, order = orders[key]
-        values = [v.values[rows, v.metrics.index(metric)] for v, rows in (mine[i] for i in held)]
-        found[metric] = Series(at_ms, np.concatenate(values)[order])
+        values = np.concatenate([rows.of(metric) for rows in held])
+        found[metric] = Series(at_ms, values[order])
     return found
 
 
-def _writing_order(held: Sequence[tuple[Rows, Ints]]) -> tuple[Ints, Ints]:
-    order = np.argsort(np.concatenate([view.nth[rows] for view, rows in held]))
-    return np.concatenate([view.at_ms[rows] for view, rows in held])[order], order
+class _Mine(NamedTuple):
+    """Rows of one device and one set of metrics; ``values`` is (rows, metrics)."""
+
+    metrics: tuple[str, ...]
+    nth: Codes
+    at_ms: Ints
+    values: Floats
+
+    def of(self, metric: str) -> Floats:
+        return self.values[:, self.metrics.index(metric)]
+
+
+def _by_metrics(views: Sequence[Rows], code: int) -> list[_Mine]:
+    pages: dict[tuple[str, ...], list[_Mine]] = {}
+    for view in views:
+        rows = view.of(code)
+        if len(rows):
+            page = _Mine(view.metrics, view.nth[rows], view.at_ms[rows], view.values[rows])
+            pages.setdefault(view.metrics, []).append(page)
+    return [
+        _Mine(
+            metrics,
+            np.concatenate([page.nth for page in held]),
+            np.concatenate([page.at_ms for page in held]),
+            np.concatenate([page.values for page in held]),
+        )
+        for metrics, held in pages.items()
+    ]

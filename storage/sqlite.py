@@ -21,10 +21,9 @@ from storage.columns import decode, encode
 from storage.follow import EVER, TABLES, Following, put_progress, state
 from storage.interface import Checkpoint, Series, Window
 from storage.merge import Part, clipped, merged, windowed
-from storage.recent import history
 from storage.tail import Tail, insert, newest, prune
 
-_FULL_ROWS: Final = 1440
+_FULL_ROWS: Final = 720
 _LONGEST_ROWS: Final = 4096
 _FORGOTTEN_AT_ONCE: Final = 100
 _CHUNKS: Final = """
@@ -111,10 +110,8 @@ class SqliteTelemetry:
             return 0
         frozen = self._following.frozen[0]
         count = min(len(self._todo), 1 + 2 * rows * frozen.count_devices() // frozen.rows)
-        views = frozen.views()
         for device in self._todo[:count]:
-            code = self._following.devices.of([device])[0]
-            self._seal(db, device, merged([history(views, int(code))]))
+            self._seal(db, device, merged([frozen.history(device)]))
         if count == len(self._todo):
             put_progress(db, frozen.upto, frozen.upto, "")
         else:
@@ -155,17 +152,14 @@ class SqliteTelemetry:
         following = self._current()
         wanted = None if metrics is None else frozenset(metrics)
         start_ms = max(start_ms, following.floor_ms)
-        views = following.views()  # before the chunks: what is sealed meanwhile is then in both
+        recent = following.histories(device, wanted)  # first: what is sealed now is then in both
         with self._tail.reading() as db:
             blobs = db.execute(
                 "SELECT blob FROM chunk WHERE device = ? AND t1 >= ? AND t0 < ? ORDER BY id",
                 (device, start_ms, end_ms),
             ).fetchall()
-        parts: list[Part] = [decode(blob, wanted) for (blob,) in blobs]
-        code = following.devices.find(device)
-        if code is not None:
-            parts.append(history(views, code, wanted))
-        return clipped(merged(parts), start_ms, end_ms)
+        sealed = [decode(blob, wanted) for (blob,) in blobs]
+        return clipped(merged([*sealed, *recent]), start_ms, end_ms)
 
     def window(
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int

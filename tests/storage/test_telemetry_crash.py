@@ -97,6 +97,14 @@ def test_sqlite_tells_the_same_story_as_memory(tmp_path_factory, todo, chunk_row
         opened.close()
 
 
+def test_a_later_generation_wins_over_an_earlier_one_with_more_rows(tmp_path):
+    many = [block([("A", 0, [0.0])] * 3, "temp"), block([("A", 0, [0.0, 0.0])] * 3, "temp", "flow")]
+    with closing(SqliteTelemetry(tmp_path / "t.db", chunk_rows=1)) as store:
+        store.append(Batch(many))
+        store.append(readings(("A", 0, 1.0)))
+        assert plain(store.raw("A", *EVER))["temp"] == [(0, 1.0)]
+
+
 APPENDER = """
 import sys, numpy as np
 from storage.interface import Checkpoint
