@@ -76,7 +76,8 @@ class Bank:
         seats = tuple(len(seats.rows) for _, seats in self._rules)
         self._places.add(device, profile.model, first)
         for metric in profile.model.metrics:
-            self._series.add(profile.step_ms(metric), round(metric.every_s * 1000))
+            every_ms = round(metric.every_s * 1000)
+            self._series.add(profile.step_ms(metric), every_ms, profile.gap_ms)
             self._recent.state.add()
             self._owner.append((len(self._devices), metric))
         offsets = {metric.name: place for place, metric in enumerate(profile.model.metrics)}

@@ -18,8 +18,9 @@ from health.state import STATES
 KINDS: dict[str, type[Rule]] = {rule.kind: rule for rule in RULES}
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+\Z", re.IGNORECASE)
 DEFAULT_MUTE_MS = 30 * 60_000
+DEFAULT_GAP_MS = 5 * 60_000
 _NOISE = (Parameter("noise", spread),)
-_FIELDS = ("model", "version", "bucket", "mute", "rules", "title", "family", "metrics")
+_FIELDS = ("model", "version", "bucket", "mute", "gap", "rules", "title", "family", "metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,15 @@ class Profile:
 
     ``model`` is the catalogue's, or the profile's own when it lists ``metrics``. ``bucket_ms`` is
     how long readings are averaged before trends and baselines see them, ``mute_ms`` how long the
-    rules look away after maintenance. ``digest`` changes with
-    every word of the file.
+    rules look away after maintenance, ``gap_ms`` the longest silence that still counts as covered
+    (three sampling periods where those are longer). ``digest`` changes with every word of the file.
     """
 
     model: DeviceModel
     version: int
     bucket_ms: int
     mute_ms: int
+    gap_ms: int
     rules: tuple[RuleRow, ...]
     digest: str
 
@@ -78,8 +80,8 @@ def load(text: str, name: str) -> Profile:
     bucket_ms = round(_duration(root.field("bucket")))
     if bucket_ms < 1:
         raise root.field("bucket").error("must be longer than 0")
-    mute = root.items().get("mute")
-    mute_ms = DEFAULT_MUTE_MS if mute is None else round(_duration(mute))
+    mute_ms = _span(root, "mute", DEFAULT_MUTE_MS)
+    gap_ms = _span(root, "gap", DEFAULT_GAP_MS)
     rules: list[RuleRow] = []
     for part in root.field("rules").rows():
         row = _rule(part, model, bucket_ms)
@@ -87,7 +89,9 @@ def load(text: str, name: str) -> Profile:
             raise part.error(f"id {row.id} is taken by an earlier rule")
         rules.append(row)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Profile(model, root.field("version").whole(), bucket_ms, mute_ms, tuple(rules), digest)
+    return Profile(
+        model, root.field("version").whole(), bucket_ms, mute_ms, gap_ms, tuple(rules), digest
+    )
 
 
 def _rule(part: Part, model: DeviceModel, bucket_ms: int) -> RuleRow:
@@ -151,6 +155,11 @@ def _parameters(part: Part, asked: tuple[Parameter, ...], unit: str) -> dict[str
         else:
             raise part.error(f"field {parameter.name} is missing")
     return parameters
+
+
+def _span(root: Part, name: str, default_ms: int) -> int:
+    part = root.items().get(name)
+    return default_ms if part is None else round(_duration(part))
 
 
 def _duration(part: Part) -> float:

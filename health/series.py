@@ -38,7 +38,7 @@ class Buckets(NamedTuple):
 
 
 class Series:
-    """``bucket_ms`` 0 means that every reading is a bucket of its own."""
+    """``bucket_ms`` 0 means that a reading is a bucket of its own, if it is not too soon."""
 
     def __init__(self) -> None:
         self.state = Table(
@@ -83,12 +83,12 @@ class Series:
         self.state.rows.put(readings.series, rows)
         return readings, closed, np.flatnonzero(loud)
 
-    def add(self, step_ms: int, every_ms: int) -> int:
+    def add(self, step_ms: int, every_ms: int, gap_ms: int) -> int:
         """Add a series that nothing is asked of yet and return its number."""
         self.shape.add()
         number = self.state.add()
         bucket_ms = step_ms if step_ms >= 2 * every_ms else 0
-        longest_gap_ms = max(3 * every_ms, 30_000)
+        longest_gap_ms = max(3 * every_ms, gap_ms)
         self.shape.rows[number] = (bucket_ms, step_ms, longest_gap_ms, -np.inf, np.inf)
         self.watch(np.array([number]), np.zeros(1, np.bool_))
         return number
@@ -132,7 +132,9 @@ class Series:
         middle = np.where(alone, at_ms, old["bucket_end_ms"] - shape["bucket_ms"] // 2)
         mean = np.where(alone, value, _trimmed_mean(old))
         size = np.maximum(shape["bucket_ms"], 1)
-        rows["bucket_end_ms"][over] = np.where(alone, 0, (at_ms // size + 1) * size)
+        rows["bucket_end_ms"][over] = np.where(
+            alone, at_ms + shape["step_ms"].astype(np.int64) // 2, (at_ms // size + 1) * size
+        )
         for name, start in (("count", 0.0), ("total", 0.0), ("low", _HUGE), ("high", -_HUGE)):
             rows[name][over] = start
         return Buckets(middle[full], mean[full], over[full])

@@ -214,7 +214,7 @@ def _line(x: Floats, y: Floats, used: Flags) -> _Line:
     rest = np.where(used, dy - slope[:, None] * dx, 0.0)
     square = (rest * rest).sum(axis=1)
     alike = (rest[:, 1:] * rest[:, :-1]).sum(axis=1) / np.maximum(square, 1e-30)
-    alike = np.clip(alike + 2.0 / n, 0.0, 0.9)
+    alike = np.clip(alike + 4.0 / n, 0.0, 0.9)
     fair = np.maximum(count - 2, 1)
     error = np.sqrt(square / fair / sxx * (1 + alike) / (1 - alike))
     tiny = 1e-9 * (np.abs(y0) + 1e-3) / np.sqrt(sxx)
