@@ -128,7 +128,10 @@ def out_of_date() -> bool:
 def source_files() -> list[Path]:
     """Return every file the pages are built from, in a fixed order; tests are none of them."""
     folders = (f for name in SOURCE_FOLDERS for f in (WEB / name).rglob("*") if f.is_file())
-    return sorted([WEB / name for name in SOURCES] + [f for f in folders if ".test." not in f.name])
+    return sorted(
+        [WEB / name for name in SOURCES]
+        + [f for f in folders if "tests" not in f.relative_to(WEB).parts]
+    )
 
 
 def digest(files: Sequence[Path]) -> str:

@@ -8,5 +8,5 @@ export default defineConfig({
   plugins: [react()],
   build: { target: "es2022", sourcemap: false, chunkSizeWarningLimit: 1200 },
   server: { host: "127.0.0.1", proxy: { "/api": api } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { environment: "jsdom", setupFiles: ["src/tests/setup.ts"], include: ["src/**/*.test.{ts,tsx}"] },
 });

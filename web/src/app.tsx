@@ -73,10 +73,17 @@ function page(content: ReactNode): ReactNode {
 function Themed({ children }: { children: ReactNode }) {
   const { language, dark } = useSettings();
   const colours = dark
-    ? { colorPrimary: "#2ca58d", colorBgBase: "#141b22", colorBgLayout: "#0d1318" }
+    ? {
+        colorPrimary: "#2ca58d",
+        colorBgLayout: "#0d1318",
+        colorBgContainer: "#141b22",
+        colorBgElevated: "#18212a",
+        colorBorderSecondary: "#25303a",
+      }
     : { colorPrimary: "#0f766e", colorBgLayout: "#f3f5f8" };
   return (
     <ConfigProvider
+      button={{ autoInsertSpace: false }}
       locale={language === "zh" ? zh_CN : en_GB}
       theme={{
         algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,

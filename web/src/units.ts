@@ -19,7 +19,7 @@ export function unit_text(code: string): string {
 export function quantity(value: number | null | undefined, code: string): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const unit = unit_text(code);
-  return unit ? `${figures(value)}\u202f${unit}` : figures(value);
+  return unit ? `${figures(value)}\u00a0${unit}` : figures(value);
 }
 
 /** Returns `value` with four significant digits at most; whole numbers stay whole. */

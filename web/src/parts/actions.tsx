@@ -45,7 +45,6 @@ export function Actions({ ticket }: { ticket: Ticket }) {
         <Asking
           key={asking.event}
           ask={ask_for(asking.event)!}
-          title={pick(asking.title)}
           busy={action.isPending}
           cancel={() => ask(null)}
           send={(facts) => send({ event: asking.event, version: ticket.version, ...facts })}
@@ -58,20 +57,19 @@ export function Actions({ ticket }: { ticket: Ticket }) {
 
 type AskingProps = {
   ask: Ask;
-  title: string;
   busy: boolean;
   cancel: () => void;
   send: (facts: Partial<Deed>) => void;
 };
 
-function Asking({ ask, title, busy, cancel, send }: AskingProps) {
+function Asking({ ask, busy, cancel, send }: AskingProps) {
   const { say } = useWords();
   const missing = say(ask.field === "reason" ? "reason_missing" : "outcome_missing");
   return (
     <Form layout="vertical" requiredMark={false} className="asking" onFinish={send}>
       <Form.Item
         name={ask.field}
-        label={`${title}: ${say(ask.field)}`}
+        label={say(ask.field)}
         rules={[{ required: true, whitespace: true, message: missing }]}
       >
         {ask.choices ? (

@@ -151,9 +151,9 @@ function draw_limits(plot: uPlot, lines: ChartLine[], colours: Palette): void {
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
     ctx.font = `${10 * ratio}px sans-serif`;
-    ctx.textAlign = "right";
+    ctx.textAlign = "left";
     const above = y - bbox.top > 16 * ratio;
-    ctx.fillText(line.label, bbox.left + bbox.width - 4 * ratio, above ? y - 4 * ratio : y + 12 * ratio);
+    ctx.fillText(line.label, bbox.left + 6 * ratio, above ? y - 4 * ratio : y + 12 * ratio);
   }
   ctx.restore();
 }

@@ -30,7 +30,8 @@ export default function DeviceDrawer({ id }: { id: string }) {
       size={760}
       title={
         <span className="drawer-title">
-          <b>{id}</b> {pick(device.data?.model_title)}
+          <b className="number">{id}</b>
+          <span className="drawer-words">{pick(device.data?.model_title)}</span>
         </span>
       }
       closable={{ "aria-label": say("close") }}
@@ -156,7 +157,7 @@ function MetricChart({ metric, series, waiting }: ChartProps) {
   return (
     <article className="metric">
       <h4>
-        {pick(metric.title)} <b>{quantity(metric.value, metric.unit)}</b>
+        <span>{pick(metric.title)}</span> <b>{quantity(metric.value, metric.unit)}</b>
       </h4>
       {waiting && <Skeleton.Node active className="chart-waiting" />}
       {series && series.at.length > 1 && (

@@ -106,7 +106,7 @@ function Unserved({ plan }: { plan: Plan }) {
   return (
     <section className="unserved">
       <h3>
-        {say("unserved")} ({plan.unserved.length})
+        {say("unserved_visits")} ({plan.unserved.length})
       </h3>
       {plan.unserved.map((visit) => (
         <button key={visit.ticket} type="button" onClick={() => open_ticket(visit.ticket)}>

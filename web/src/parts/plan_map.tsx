@@ -3,7 +3,7 @@ import L from "leaflet";
 import "leaflet/dist/leaflet.css";
 import { useEffect, useRef } from "react";
 import { useWords } from "../settings";
-import { state_of, STATES, type DeviceRow, type Route } from "../shapes";
+import { state_of, STATES, type DeviceRow, type Route, type Stop } from "../shapes";
 import { hour } from "../time";
 import { colour_of } from "./colours";
 import { grid_lines, grid_step } from "./grid";
@@ -21,7 +21,7 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
   const place = useRef<HTMLDivElement>(null);
   const map = useRef<L.Map | null>(null);
   const drawn = useRef<L.LayerGroup | null>(null);
-  const fitted = useRef("");
+  const fitted = useRef<L.LatLngTuple[]>([]);
   const open = useRef(open_ticket);
   open.current = open_ticket;
 
@@ -29,12 +29,16 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
     const made = blank_map(place.current!);
     map.current = made;
     drawn.current = L.layerGroup().addTo(made);
-    const resize = new ResizeObserver(() => made.invalidateSize());
+    const resize = new ResizeObserver(() => {
+      const was_hidden = made.getSize().x === 0;
+      made.invalidateSize();
+      if (was_hidden) fit(made, fitted.current);
+    });
     resize.observe(place.current!);
     return () => {
       resize.disconnect();
       made.remove();
-      fitted.current = "";
+      fitted.current = [];
     };
   }, []);
 
@@ -44,19 +48,28 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
       .map((route, index) => ({ route, colour: colour_of(index) }))
       .filter(({ route }) => route.stops.length > 0);
     for (const spot of spots(devices, pick)) site(spot).addTo(layer);
+    const beside_at = new Map<string, number>();
     const label = (route: Route) => pick(route.technician_title);
     for (const { route, colour } of shown) {
       const faint = chosen !== null && chosen !== route.technician;
       track(route, colour, faint).addTo(layer);
       base(route, colour, faint, `${label(route)} · ${say("home_base")}`).addTo(layer);
-      route.stops.forEach((stop, index) => {
-        const lines = [`${hour(stop.arrive_at, language)} ${pick(stop.site_title)}`, `${stop.number} ${label(route)}`];
-        badge(stop, index + 1, colour, faint, lines)
+      for (const calls of by_place(route)) {
+        const { stop } = calls[0]!;
+        const title = `${pick(stop.site_title)} · ${label(route)}`;
+        const lines = calls.map(({ stop: one, n }) => `${n}. ${hour(one.arrive_at, language)} ${one.number}`);
+        const place = `${stop.latitude},${stop.longitude}`;
+        const beside = beside_at.get(place) ?? 0;
+        beside_at.set(place, beside + 1);
+        badge(calls, colour, faint, beside, [title, ...lines])
           .on("click", () => open.current(stop.ticket))
           .addTo(layer);
-      });
+      }
     }
-    fit(map.current!, points(shown.map(({ route }) => route), devices, chosen), fitted);
+    const all = points(shown.map(({ route }) => route), devices, chosen);
+    // Only other places move the map: nobody's zoom is taken away.
+    if (JSON.stringify(all) !== JSON.stringify(fitted.current)) fit(map.current!, all);
+    fitted.current = all;
   }, [routes, devices, chosen, language, pick, say]);
 
   return <div ref={place} className="map" role="region" aria-label={say("map_label")} />;
@@ -65,6 +78,7 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
 function blank_map(place: HTMLElement): L.Map {
   const map = L.map(place, {
     attributionControl: false,
+    zoomControl: false,
     zoomSnap: 0.25,
     scrollWheelZoom: false,
     dragging: !L.Browser.mobile,
@@ -72,6 +86,7 @@ function blank_map(place: HTMLElement): L.Map {
     zoom: 9,
     fadeAnimation: false,
   });
+  L.control.zoom({ position: "bottomright" }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 120 }).addTo(map);
   const grid = L.layerGroup().addTo(map);
   map.on("moveend", () => draw_grid(map, grid));
@@ -90,7 +105,7 @@ function draw_grid(map: L.Map, grid: L.LayerGroup): void {
   }
   for (const latitude of grid_lines(bounds.getSouth(), bounds.getNorth(), step)) {
     L.polyline([[latitude, bounds.getWest() - 1], [latitude, bounds.getEast() + 1]], style).addTo(grid);
-    degree([latitude, bounds.getEast()], `${trim(latitude)}° N`, "side").addTo(grid);
+    degree([latitude, bounds.getWest()], `${trim(latitude)}° N`, "side").addTo(grid);
   }
 }
 
@@ -143,10 +158,28 @@ function base(route: Route, colour: string, faint: boolean, title: string): L.Ma
   return L.marker(at, { icon, alt: title, keyboard: false }).bindTooltip(element("span", title));
 }
 
-function badge(stop: Route["stops"][number], n: number, colour: string, faint: boolean, lines: string[]): L.Marker {
-  const icon = L.divIcon({ className: "", html: pin("stop", String(n), colour, faint), iconSize: [24, 24] });
+type Call = { stop: Stop; n: number };
+
+/** The stops of `route` with their numbers, those at the same place together. */
+function by_place(route: Route): Call[][] {
+  const places = new Map<string, Call[]>();
+  route.stops.forEach((stop, index) => {
+    const place = `${stop.latitude},${stop.longitude}`;
+    places.set(place, [...(places.get(place) ?? []), { stop, n: index + 1 }]);
+  });
+  return [...places.values()];
+}
+
+/** A numbered pin; the `beside`-th at its place stands beside the ones before. */
+function badge(calls: Call[], colour: string, faint: boolean, beside: number, lines: string[]): L.Marker {
+  const text = calls.map(({ n }) => n).join("·");
+  const width = 24 + 10 * (calls.length - 1);
+  const html = pin("stop", text, colour, faint);
+  html.style.width = `${width}px`;
+  const icon = L.divIcon({ className: "", html, iconSize: [width, 24], iconAnchor: [12 - 20 * beside, 12] });
   const tip = element("span", "");
   lines.forEach((line) => tip.append(element("div", line)));
+  const { stop } = calls[0]!;
   return L.marker([stop.latitude, stop.longitude], { icon, alt: lines.join(", "), zIndexOffset: 500 }).bindTooltip(tip);
 }
 
@@ -170,10 +203,8 @@ function points(routes: Route[], devices: DeviceRow[], chosen: string | null): L
   return all.map(({ latitude, longitude }) => [latitude, longitude]);
 }
 
-/** Shows all `at`, but only when they are others than before: nobody's zoom is taken away. */
-function fit(map: L.Map, at: L.LatLngTuple[], before: { current: string }): void {
-  const key = JSON.stringify(at);
-  if (at.length === 0 || key === before.current) return;
-  before.current = key;
+/** Shows all of `at`. */
+function fit(map: L.Map, at: L.LatLngTuple[]): void {
+  if (at.length === 0 || map.getSize().x === 0) return;
   map.fitBounds(L.latLngBounds(at), { padding: [36, 36], maxZoom: 13, animate: false });
 }

@@ -28,7 +28,8 @@ export default function TicketDrawer({ id }: { id: string }) {
       size={760}
       title={
         <span className="drawer-title">
-          <b className="number">{ticket.data?.number ?? id}</b> {pick(ticket.data?.title)}
+          <b className="number">{ticket.data?.number ?? id}</b>
+          <span className="drawer-words">{pick(ticket.data?.title)}</span>
         </span>
       }
       closable={{ "aria-label": say("close") }}
@@ -99,9 +100,11 @@ function Why({ ticket }: { ticket: Ticket }) {
   const { say, pick, language } = useWords();
   const now = useNow();
   const react_by = ticket.fault?.react_by;
+  const says = pick(ticket.fault?.says);
+  const said_below = ticket.alarms.some((alarm) => pick(alarm.says) === says);
   return (
     <>
-      {ticket.fault && <p className="says">{pick(ticket.fault.says)}</p>}
+      {says && !said_below && <p className="says">{says}</p>}
       {react_by && <p className="over">{say("act_before", { at: moment(react_by, now, language) })}</p>}
       {!ticket.fault && ticket.alarms.length === 0 && <p className="muted">{say("why_report")}</p>}
       {ticket.alarms.map((alarm) => (
@@ -216,11 +219,7 @@ function VisitFacts({ visit, unserved }: { visit: Visit | null; unserved: Ticket
   const { say, pick, language } = useWords();
   const now = useNow();
   if (!visit && unserved) {
-    return (
-      <p className="over">
-        {say("unserved")}: {pick(unserved)}
-      </p>
-    );
+    return <p className="over">{say("unserved", { why: pick(unserved) })}</p>;
   }
   if (!visit) return <p className="muted">{say("no_visit")}</p>;
   const late = visit.late_s ?? 0;

@@ -100,7 +100,7 @@ function VisitLine({ ticket }: { ticket: TicketRow }) {
   if (ticket.unserved) {
     return (
       <span className="visit-line over">
-        {say("unserved")}: {pick(ticket.unserved)}
+        {say("unserved", { why: pick(ticket.unserved) })}
       </span>
     );
   }
