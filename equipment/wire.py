@@ -3,7 +3,10 @@
 Topics are ``fc/v1/{site}/{device}/{kind}``. Payloads are JSON. Times are ms UTC.
 """
 
+import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -156,7 +159,9 @@ def address(topic: str) -> Address:
     """
     parts = topic.split("/")
     if len(parts) != 5 or parts[0] != "fc" or parts[1] != "v1":
-        raise MalformedMessage("foreign_topic", f"topic {topic[:200]!r} is not {ROOT}/site/device/kind")
+        raise MalformedMessage(
+            "foreign_topic", f"topic {topic[:200]!r} is not {ROOT}/site/device/kind"
+        )
     _, _, site, device, kind = parts
     for field, name in (("site", site), ("device", device)):
         if not _NAME.match(name):
@@ -174,14 +179,47 @@ def decode(kind: str, payload: bytes) -> Message:
     Raises MalformedMessage: ``oversize``, or ``malformed`` with the path of the wrong field.
     """
     if len(payload) > PAYLOAD_LIMIT:
-        raise MalformedMessage("oversize", f"payload of {len(payload)} bytes, limit {PAYLOAD_LIMIT}")
+        raise MalformedMessage(
+            "oversize", f"payload of {len(payload)} bytes, limit {PAYLOAD_LIMIT}"
+        )
     try:
         message = _DECODERS[kind].decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedMessage("malformed", f"{kind}: {error}") from error
+        raise _explained(kind, payload, error) from error
     if kind == "tele":
         _check_rows(message)
     return message
+
+
+def _explained(kind: str, payload: bytes, error: Exception) -> MalformedMessage:
+    """Name the wrong field: the fast decoder stops at ``$.m[...]`` and does not know NaN."""
+    try:
+        loose = json.loads(payload)
+    except (ValueError, RecursionError):
+        return MalformedMessage("malformed", f"{kind}: {error}")
+    for path, value in _values(loose, "$"):
+        if isinstance(value, float) and not math.isfinite(value):
+            return MalformedMessage("not_a_number", f"{kind}: {value} is no number - at `{path}`")
+    if kind == "tele" and "[...]" in str(error):
+        for path, value in _values(loose, "$"):
+            if path.startswith(("$.m", "$.r")) and not isinstance(value, int | float):
+                what = type(value).__name__
+                return MalformedMessage(
+                    "malformed", f"tele: expected a number, got {what} - at `{path}`"
+                )
+    return MalformedMessage("malformed", f"{kind}: {error}")
+
+
+def _values(loose: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield (path, value) of every leaf of a JSON document, at most two containers below ``$``."""
+    if isinstance(loose, dict) and path.count(".") < 3:
+        for key, value in loose.items():
+            yield from _values(value, f"{path}.{key[:60]}")
+    elif isinstance(loose, list) and path.count("[") < 2:
+        for place, value in enumerate(loose):
+            yield from _values(value, f"{path}[{place}]")
+    else:
+        yield path, loose
 
 
 def _check_rows(message: Any) -> None:
@@ -190,7 +228,9 @@ def _check_rows(message: Any) -> None:
     if message.m is not None and message.t is None:
         raise MalformedMessage("malformed", "tele: an instant needs its time - at `$.t`")
     if message.r is not None and len(message.r) > ROWS_LIMIT:
-        raise MalformedMessage("oversize", f"tele: {len(message.r)} rows, limit {ROWS_LIMIT} - at `$.r`")
+        raise MalformedMessage(
+            "oversize", f"tele: {len(message.r)} rows, limit {ROWS_LIMIT} - at `$.r`"
+        )
 
 
 def encode(message: Message | Command) -> bytes:

@@ -155,6 +155,10 @@ class Records(Protocol):
         """Open a transaction: kept when the block ends, undone when it raises."""
         ...
 
+    def read(self) -> AbstractContextManager[Work]:
+        """Open a look at what is kept at this moment, which holds up nobody who writes."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections."""
         ...

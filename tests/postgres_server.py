@@ -1,0 +1,85 @@
+"""A real PostgreSQL of our own: on loopback, in a temporary folder, stopped by its process."""
+
+import contextlib
+import getpass
+import glob
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_START_S = 20
+
+
+def program(name: str) -> str | None:
+    """Return where a PostgreSQL server program is: on the PATH or where Debian puts it."""
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
+    return found[-1] if found else shutil.which(name)
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Run a server and give its URL; skip where there is none, unless servers are required."""
+    initdb, server = program("initdb"), program("postgres")
+    if initdb is None or server is None:
+        if os.environ.get("FIELDCARE_SERVERS") == "required":
+            pytest.fail("PostgreSQL's server programs are required here and missing")
+        pytest.skip("PostgreSQL's server programs are not installed")
+    # The server refuses to run as root; Debian brings the user postgres for it.
+    user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    data = folder / "data"
+    if os.geteuid() == 0:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        _open_the_way(folder)
+    as_user = {"user": user, "extra_groups": []} if os.geteuid() == 0 else {}
+    subprocess.run(
+        [initdb, "-D", data, "-U", "fieldcare", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+        **as_user,
+    )
+    port = _free_port()
+    process = subprocess.Popen(
+        [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        **as_user,
+    )
+    try:
+        _wait(port)
+        yield f"postgresql+psycopg://fieldcare@127.0.0.1:{port}/postgres"
+    finally:
+        process.terminate()
+        process.wait(_START_S)
+
+
+def _open_the_way(folder: Path) -> None:
+    """Let another user pass through the temporary folders above ``folder``."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.geteuid() and len(parent.parts) > 2:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(port: int) -> None:
+    until = time.monotonic() + _START_S
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            time.sleep(0.3)
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"PostgreSQL did not answer on port {port} within {_START_S} s")
