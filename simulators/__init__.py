@@ -1,1 +1,1 @@
-"""Devices and people that are not there."""
+"""Devices that are not there: they speak real MQTT, and their signals fail on a known day."""
