@@ -5,6 +5,7 @@ bounded: a publisher waits rather than losing anything.
 """
 
 import asyncio
+import logging
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from simulators import packets
+
+log = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 _ANSWER_S: Final = 20.0
@@ -89,6 +92,7 @@ class Client:
         self.identity = identity
         self.counts = counts or Counts()
         self.connected = asyncio.Event()
+        self.subscribed = asyncio.Event()
         self.limits = limits
         self._listen_to = listen_to
         self._on_message = on_message
@@ -116,7 +120,8 @@ class Client:
             try:
                 async with self._gate:
                     line = await self._connect()
-            except (OSError, TimeoutError):
+            except (OSError, TimeoutError) as error:
+                self._tell(error)
                 await self._sleep(wait_s)
                 wait_s = min(longest, wait_s * 2)
                 continue
@@ -151,6 +156,12 @@ class Client:
         """Break the connection as a pulled cable would."""
         if self._line is not None:
             self._line.abort()
+
+    def _tell(self, error: Exception) -> None:
+        """A broker that is away comes back; one that refuses wants somebody to look."""
+        level = logging.WARNING if isinstance(error, ConnectionRefused) else logging.DEBUG
+        facts = {"device": self.identity.name, "why": str(error) or type(error).__name__}
+        log.log(level, "device not connected", extra=facts)
 
     async def _connect(self) -> "_Line":
         loop = asyncio.get_running_loop()
@@ -225,6 +236,7 @@ class Client:
         if self._line is line:
             self._line = None
             self.connected.clear()
+            self.subscribed.clear()
 
 
 class _Line(asyncio.Protocol):
@@ -306,6 +318,8 @@ class _Line(asyncio.Protocol):
             self._client.heard(message)
         elif packet.type == packets.CONNACK:
             self._on_connack(packet.body)
+        elif packet.type == packets.SUBACK:
+            self._client.subscribed.set()
 
     def _on_connack(self, body: bytes) -> None:
         code = body[1] if len(body) == 2 else -1
