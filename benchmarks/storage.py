@@ -1,9 +1,9 @@
 """What the embedded telemetry store costs: append, bytes per value, and reading back.
 
-    python -m benchmarks.storage                  # 24 h of 12 metrics every 10 s for 300 of 5,000 devices
-    python -m benchmarks.storage --full 5000      # all of them: 518 million values, some minutes
+    python -m benchmarks.storage                # 24 h of 12 metrics every 10 s for 300 devices
+    python -m benchmarks.storage --full 5000    # for all: 518 million values, some minutes
 
-The other devices report every 10 minutes. Values have 1 to 3 decimals, noise and a daily swing.
+The others of 5,000 devices report every 10 minutes. Values have 1 to 3 decimals, noise and a swing.
 """
 
 import argparse
@@ -143,22 +143,17 @@ def read(store: SqliteTelemetry, args: argparse.Namespace) -> list[tuple[str, st
     def one() -> str:
         return f"CHEM-{rng.integers(args.full):05d}"
 
+    def raw(start: int, metrics: list[str] | None = None) -> Callable[[], object]:
+        return lambda: store.raw(one(), start, end, metrics)
+
     everyone = [f"CHEM-{i:05d}" for i in range(args.devices)]
     rows = len(store.raw("CHEM-00000", T0, end)["psu_24v"].at_ms)
+    window = ["wash_vacuum"], T0, end, 500
     return [
-        (
-            f"raw, {args.hours:g} h of one device, {rows} rows",
-            timed(lambda: store.raw(one(), T0, end), 100),
-        ),
-        (
-            "raw, the same, one metric",
-            timed(lambda: store.raw(one(), T0, end, ["wash_vacuum"]), 100),
-        ),
-        ("raw, one hour", timed(lambda: store.raw(one(), end - HOUR, end), 100)),
-        (
-            "window, 500 points, one metric",
-            timed(lambda: store.window(one(), ["wash_vacuum"], T0, end, 500), 100),
-        ),
+        (f"raw, {args.hours:g} h of one device, {rows} rows", timed(raw(T0), 100)),
+        ("raw, the same, one metric", timed(raw(T0, ["wash_vacuum"]), 100)),
+        ("raw, one hour", timed(raw(end - HOUR), 100)),
+        ("window, 500 points, one metric", timed(lambda: store.window(one(), *window), 100)),
         (f"last of {args.devices} devices", timed(lambda: store.last(everyone))),
     ]
 

@@ -8,7 +8,7 @@ to be read.
 """
 
 import zlib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -66,10 +66,10 @@ def _packed(metrics: list[str], series: Mapping[str, Series]) -> _Group:
     folded = ((residues << 1) ^ (residues >> 63)).view(np.uint64)
     widths = _widths(folded)
     planes = folded.astype("<u8", copy=False).view(np.uint8).reshape(*folded.shape, 8)
-    raw = b"".join(planes[widths > k, :, k].tobytes() for k in range(int(widths.max())))
+    cut = [planes[widths > k, :, k].tobytes() for k in range(int(widths.max()))]
     return _Group(
         metrics, len(at_ms), b"\0" + digits.tobytes(), orders.tobytes(), widths.tobytes(),
-        bases.tolist(), _deflated(raw),
+        bases.tolist(), _deflated(cut),
     )  # fmt: skip
 
 
@@ -145,7 +145,8 @@ def _widths(folded: NDArray[np.uint64]) -> Bytes:
     return np.array([(top.bit_length() + 7) // 8 for top in folded.max(axis=1).tolist()], np.uint8)
 
 
-def _deflated(raw: bytes) -> bytes:
-    """Runs and Huffman only: noise has no repeats worth a search, and this is 2-4 times faster."""
+def _deflated(planes: Sequence[bytes]) -> bytes:
+    """Runs and Huffman only: noise has no repeats worth a search. Each plane has its own codes."""
     packer = zlib.compressobj(1, zlib.DEFLATED, -15, 8, zlib.Z_RLE)
-    return packer.compress(raw) + packer.flush()
+    parts = [packer.compress(plane) + packer.flush(zlib.Z_BLOCK) for plane in planes]
+    return b"".join(parts) + packer.flush()

@@ -49,6 +49,12 @@ def put_progress(db: sqlite3.Connection, sealed: int, freezing: int, done_to: st
     db.execute("UPDATE state SET sealed = ?, freezing = ?, done_to = ?", row)
 
 
+def put_floor(db: sqlite3.Connection, floor_ms: int) -> int:
+    """Keep readings from ``floor_ms`` on, or from later if that was said before; return which."""
+    db.execute("UPDATE state SET floor_ms = max(floor_ms, ?)", (floor_ms,))
+    return state(db).floor_ms
+
+
 class Following:
     """What is in memory of one file. One thread adds to it; any thread may look."""
 
@@ -90,11 +96,11 @@ class Following:
             self._newest.add(batch, codes)
             self.seen = batch.id
 
-    def freeze(self) -> None:
-        """Close the active generation and begin the next."""
+    def freeze(self, most: int | None = None) -> None:
+        """Close the active generation and begin the next; keep the ``most`` newest closed ones."""
         with self._lock:
             self.active.freeze()
-            self.frozen = [*self.frozen, self.active]
+            self.frozen = [*self.frozen, self.active][-most if most else None :]
             self.active = Recent(self.devices)
 
     def drop(self, sealed: int) -> None:

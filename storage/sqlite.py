@@ -18,7 +18,7 @@ import numpy as np
 
 from equipment.reading import Batch, Note
 from storage.columns import decode, encode
-from storage.follow import EVER, TABLES, Following, put_progress, state
+from storage.follow import EVER, TABLES, Following, put_floor, put_progress, state
 from storage.interface import Checkpoint, Series, Window
 from storage.merge import Part, clipped, merged, windowed
 from storage.tail import Tail, insert, newest, prune
@@ -50,7 +50,7 @@ class SqliteTelemetry:
         memory: int = 64 * 2**20,
         busy_s: float = 5.0,
     ) -> None:
-        self._tail = Tail(Path(path), TABLES + _CHUNKS, busy_s)
+        self._tail = Tail(Path(path), TABLES + _CHUNKS, busy_s=busy_s)
         self._chunk_rows, self._memory = chunk_rows, memory
         self._appends = False
         self._todo: list[str] = []
@@ -183,10 +183,9 @@ class SqliteTelemetry:
         when it is read. Devices go in small groups, so that appends get their turn.
         """
         with self._tail.writing() as db:
-            db.execute("UPDATE state SET floor_ms = max(floor_ms, ?)", (keep_from_ms,))
+            self._following.floor_ms = put_floor(db, keep_from_ms)
             known = "SELECT name FROM device UNION SELECT DISTINCT device FROM note"
             devices = [name for (name,) in db.execute(known)]
-            self._following.floor_ms = state(db).floor_ms
         groups = range(0, len(devices), _FORGOTTEN_AT_ONCE)
         return sum(
             self._drop_before(keep_from_ms, devices[i : i + _FORGOTTEN_AT_ONCE]) for i in groups

