@@ -74,7 +74,7 @@ function Themed({ children }: { children: ReactNode }) {
   const { language, dark } = useSettings();
   const colours = dark
     ? {
-        colorPrimary: "#2ca58d",
+        colorPrimary: "#3fbfa5",
         colorBgLayout: "#0d1318",
         colorBgContainer: "#141b22",
         colorBgElevated: "#18212a",
@@ -88,6 +88,7 @@ function Themed({ children }: { children: ReactNode }) {
       theme={{
         algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
         token: { ...colours, borderRadius: 8, fontFamily: FONT, colorLink: colours.colorPrimary },
+        components: dark ? { Button: { primaryColor: "#06201b" } } : {},
       }}
     >
       <Frame component={false} message={{ maxCount: 3 }}>

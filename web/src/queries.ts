@@ -11,7 +11,7 @@ import { server_now, set_clock } from "./clock";
 import { useIsLive } from "./live";
 import type { Session } from "./shapes";
 
-const PAGE = 50;
+const PAGE = 100;
 
 /** Ages and counts change without an event; without a live connection everything does. */
 function useEvery(calm_s: number): number {

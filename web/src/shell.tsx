@@ -123,12 +123,14 @@ export function ColourSwitch() {
 }
 
 function WhoAmI() {
-  const { say } = useWords();
+  const { say, pick } = useWords();
   const session = useSession().data;
   const sign_out = useSignOut();
   return (
     <>
-      <span className="who">{session?.title ?? session?.login}</span>
+      <span className="who" title={pick(session?.role_title)}>
+        {pick(session?.title) || session?.login}
+      </span>
       <Button
         type="text"
         aria-label={say("sign_out")}

@@ -8,7 +8,7 @@ import { Trouble } from "../parts/trouble";
 import { Waiting } from "../parts/waiting";
 import { useQuarantine } from "../queries";
 import { useWords } from "../settings";
-import type { Quarantined } from "../shapes";
+import type { Quarantined, Words } from "../shapes";
 import { moment } from "../time";
 
 export default function QuarantinePage() {
@@ -18,12 +18,12 @@ export default function QuarantinePage() {
   const refused = useQuarantine(reason);
   const choose = (to: string | null) => set_search(to ? { reason: to } : {});
   const items = refused.data?.pages.flatMap((page) => page.items) ?? [];
-  const counts = refused.data?.pages[0]?.counts ?? {};
+  const { counts = {}, titles = {} } = refused.data?.pages[0] ?? {};
   return (
     <div className="page">
       <Panel title={<span role="heading" aria-level={1}>{say("quarantine")}</span>} className="quarantine">
         <p className="muted">{say("quarantine_what")}</p>
-        <Reasons counts={counts} items={items} chosen={reason} choose={choose} />
+        <Reasons counts={counts} titles={titles} chosen={reason} choose={choose} />
         {refused.isPending && <Waiting rows={8} />}
         {refused.isError && <Trouble error={refused.error} retry={() => void refused.refetch()} />}
         {refused.data && items.length === 0 && <Nothing filtered={reason !== null} />}
@@ -46,14 +46,13 @@ function Nothing({ filtered }: { filtered: boolean }) {
 
 type ReasonsProps = {
   counts: Record<string, number>;
-  items: Quarantined[];
+  titles: Record<string, Words>;
   chosen: string | null;
   choose: (reason: string | null) => void;
 };
 
-function Reasons({ counts, items, chosen, choose }: ReasonsProps) {
+function Reasons({ counts, titles, chosen, choose }: ReasonsProps) {
   const { say, pick } = useWords();
-  const titles = new Map(items.map((item) => [item.reason, pick(item.reason_title)]));
   const reasons = Object.entries(counts).sort((a, b) => b[1] - a[1]);
   if (reasons.length === 0) return null;
   const total = reasons.reduce((sum, [, n]) => sum + n, 0);
@@ -64,7 +63,7 @@ function Reasons({ counts, items, chosen, choose }: ReasonsProps) {
       </button>
       {reasons.map(([reason, n]) => (
         <button key={reason} type="button" aria-pressed={chosen === reason} onClick={() => choose(reason)}>
-          {titles.get(reason) ?? reason.replaceAll("_", " ")} <em>{n}</em>
+          {pick(titles[reason]) || reason} <em>{n}</em>
         </button>
       ))}
     </div>
@@ -82,7 +81,7 @@ function Table({ items }: { items: Quarantined[] }) {
           <th>{say("quarantine_reason")}</th>
           <th>{say("quarantine_topic")}</th>
           <th>{say("quarantine_payload")}</th>
-          <th className="figure">{say("quarantine_count")}</th>
+          <th className="figure">{say("quarantine_size")}</th>
         </tr>
       </thead>
       <tbody>
@@ -93,7 +92,7 @@ function Table({ items }: { items: Quarantined[] }) {
             </td>
             <td className="cell-reason">
               <b>{pick(item.reason_title)}</b>
-              <span>{pick(item.why)}</span>
+              <span>{item.why}</span>
             </td>
             <td className="cell-topic">
               <code>{item.topic}</code>
@@ -104,9 +103,9 @@ function Table({ items }: { items: Quarantined[] }) {
               )}
             </td>
             <td className="cell-payload">
-              <code className="payload">{item.payload}</code>
+              <code className="payload" tabIndex={0}>{item.payload}</code>
             </td>
-            <td className="figure">{say("quarantine_times", { n: item.count })}</td>
+            <td className="figure">{say("bytes", { n: item.size })}</td>
           </tr>
         ))}
       </tbody>

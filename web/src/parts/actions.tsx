@@ -1,7 +1,6 @@
 /** The buttons of what may be done with a ticket now; some ask for a reason or an outcome first. */
 import { App, Button, Form, Input, Select, Space } from "antd";
 import { useState } from "react";
-import { ask_for, is_here, type Ask } from "../action_forms";
 import { useTicketAction, type Deed } from "../queries";
 import { useWords } from "../settings";
 import type { AllowedAction, Ticket } from "../shapes";
@@ -21,10 +20,10 @@ export function Actions({ ticket }: { ticket: Ticket }) {
     });
   const start = (chosen: AllowedAction) => {
     action.reset();
-    if (ask_for(chosen.event)) ask(chosen);
+    if (chosen.needs) ask(chosen);
     else send({ event: chosen.event, version: ticket.version });
   };
-  const allowed = ticket.allowed_actions.filter(({ event }) => is_here(event));
+  const allowed = ticket.allowed_actions;
   return (
     <section className="actions" aria-label={say("actions")}>
       {allowed.length === 0 && <p className="muted">{say("no_actions")}</p>}
@@ -44,7 +43,8 @@ export function Actions({ ticket }: { ticket: Ticket }) {
       {asking && (
         <Asking
           key={asking.event}
-          ask={ask_for(asking.event)!}
+          needs={asking.needs === "outcome" ? "outcome" : "reason"}
+          outcomes={ticket.outcomes}
           busy={action.isPending}
           cancel={() => ask(null)}
           send={(facts) => send({ event: asking.event, version: ticket.version, ...facts })}
@@ -56,24 +56,21 @@ export function Actions({ ticket }: { ticket: Ticket }) {
 }
 
 type AskingProps = {
-  ask: Ask;
+  needs: "outcome" | "reason";
+  outcomes: Ticket["outcomes"];
   busy: boolean;
   cancel: () => void;
   send: (facts: Partial<Deed>) => void;
 };
 
-function Asking({ ask, busy, cancel, send }: AskingProps) {
-  const { say } = useWords();
-  const missing = say(ask.field === "reason" ? "reason_missing" : "outcome_missing");
+function Asking({ needs, outcomes, busy, cancel, send }: AskingProps) {
+  const { say, pick } = useWords();
+  const missing = say(needs === "reason" ? "reason_missing" : "outcome_missing");
   return (
     <Form layout="vertical" requiredMark={false} className="asking" onFinish={send}>
-      <Form.Item
-        name={ask.field}
-        label={say(ask.field)}
-        rules={[{ required: true, whitespace: true, message: missing }]}
-      >
-        {ask.choices ? (
-          <Select autoFocus options={ask.choices.map(([value, key]) => ({ value, label: say(key) }))} />
+      <Form.Item name={needs} label={say(needs)} rules={[{ required: true, whitespace: true, message: missing }]}>
+        {needs === "outcome" ? (
+          <Select autoFocus options={outcomes.map(({ code, title }) => ({ value: code, label: pick(title) }))} />
         ) : (
           <Input.TextArea autoFocus rows={2} maxLength={500} />
         )}

@@ -7,6 +7,7 @@ import { useClock, useDevice, useSeries } from "../queries";
 import { useWords } from "../settings";
 import { state_of, STATES, type Device, type Fault, type Metric, type Series } from "../shapes";
 import { moment } from "../time";
+import { with_gaps } from "../series";
 import { quantity } from "../units";
 import type { ChartLine } from "./chart";
 import { LastSeen } from "./devices";
@@ -17,7 +18,10 @@ import { Trouble } from "./trouble";
 
 const Chart = lazy(() => import("./chart"));
 const HOUR_MS = 3_600_000;
-const SPANS = { last_24_h: 24 * HOUR_MS, last_7_d: 7 * 24 * HOUR_MS };
+const SPANS = {
+  last_24_h: 24 * HOUR_MS,
+  last_7_d: 7 * 24 * HOUR_MS,
+};
 
 export default function DeviceDrawer({ id }: { id: string }) {
   const { say, pick } = useWords();
@@ -47,6 +51,7 @@ export default function DeviceDrawer({ id }: { id: string }) {
 function Body({ device }: { device: Device }) {
   const { say, pick } = useWords();
   const demo = useClock().data?.demo ?? false;
+  const faults = device.faults.filter((fault) => fault.closed_at === null);
   return (
     <>
       <div className="facts-line">
@@ -63,8 +68,8 @@ function Body({ device }: { device: Device }) {
       {demo && <Inject device={device} />}
       <section className="part">
         <h3>{say("faults")}</h3>
-        {device.faults.length === 0 && <p className="muted">{say("no_faults")}</p>}
-        {device.faults.map((fault) => (
+        {faults.length === 0 && <p className="muted">{say("no_faults")}</p>}
+        {faults.map((fault) => (
           <FaultCard key={fault.id} fault={fault} />
         ))}
       </section>
@@ -165,10 +170,7 @@ function MetricChart({ metric, series, waiting }: ChartProps) {
           <Chart
             title={pick(metric.title)}
             unit={metric.unit}
-            at={series.at}
-            mean={series.mean}
-            low={series.low}
-            high={series.high}
+            {...with_gaps(series)}
             lines={lines}
           />
         </Suspense>

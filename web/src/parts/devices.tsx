@@ -4,7 +4,7 @@ import { useNow } from "../clock";
 import { useOpened } from "../opened";
 import { useDevices } from "../queries";
 import { useWords } from "../settings";
-import { state_of, type DeviceRow } from "../shapes";
+import { state_of, STATES, type DeviceRow } from "../shapes";
 import { age } from "../time";
 import { Hint } from "./hint";
 import { Panel } from "./panel";
@@ -46,16 +46,17 @@ function DeviceTable({ state }: { state: string | null }) {
       <table className="rows">
         <thead>
           <tr>
-            <th>{say("state")}</th>
+            <th>
+              {say("state")} · {say("worst_component")}
+            </th>
             <th>{say("device")}</th>
             <th>{say("site")}</th>
-            <th>{say("worst_component")}</th>
             <th>{say("last_seen")}</th>
             <th>{say("open_ticket")}</th>
           </tr>
         </thead>
         <tbody>
-          {items.map((device) => (
+          {worst_first(items).map((device) => (
             <Row key={device.id} device={device} />
           ))}
         </tbody>
@@ -69,6 +70,12 @@ function DeviceTable({ state }: { state: string | null }) {
   );
 }
 
+/** Returns the devices in the order of their states, silent ones before the rest of a state. */
+function worst_first(devices: DeviceRow[]): DeviceRow[] {
+  const rank = (device: DeviceRow) => 2 * STATES.indexOf(state_of(device.state)) + (device.silent ? 0 : 1);
+  return [...devices].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
+}
+
 function Row({ device }: { device: DeviceRow }) {
   const { pick } = useWords();
   const { open_device, open_ticket } = useOpened();
@@ -76,6 +83,7 @@ function Row({ device }: { device: DeviceRow }) {
     <tr onClick={() => open_device(device.id)}>
       <td className="cell-state">
         <StateTag state={device.state} />
+        {device.component && <span className="muted">{pick(device.component_title)}</span>}
       </td>
       <td className="cell-device">
         <button type="button" className="link" onClick={() => open_device(device.id)}>
@@ -84,7 +92,6 @@ function Row({ device }: { device: DeviceRow }) {
         <span className="muted">{pick(device.model_title)}</span>
       </td>
       <td className="cell-site">{pick(device.site_title)}</td>
-      <td className="cell-component">{pick(device.component_title)}</td>
       <td className="cell-seen">
         <LastSeen device={device} />
       </td>

@@ -19,9 +19,7 @@ export function NextSteps({ choose_state, show }: Props) {
   const tickets = useTickets("open");
   const plan = usePlan();
   const follow = useFollow(choose_state, show);
-  if (overview.isPending || tickets.isPending) {
-    return <Skeleton.Node active className="next waiting-strip" />;
-  }
+  if (tickets.isPending) return <Skeleton active className="next" title={false} paragraph={{ rows: 1 }} />;
   const open = tickets.data?.pages.flatMap((page) => page.items) ?? [];
   const left = (span_ms: number) => countdown(span_ms, language);
   const steps = next_steps(overview.data, open, plan.data, now, left);

@@ -73,7 +73,7 @@ function PlanBody({ plan }: { plan: Plan }) {
         </details>
       )}
       {plan.routes.length === 0 ? (
-        <Hint title={say("no_plan")} how={plan.why ? pick(plan.why) : say("no_plan_how")} />
+        <Hint title={say(plan.made_at ? "no_visits" : "no_plan")} how={say("no_plan_how")} />
       ) : (
         <>
           <Suspense fallback={<Skeleton.Node active className="map" />}>
@@ -174,6 +174,7 @@ function StopRow({ stop, n }: { stop: Stop; n: number }) {
           <span className="muted">
             <b className="number">{stop.number}</b> {pick(stop.title)}
           </span>
+          {stop.why && <span className="muted">{pick(stop.why)}</span>}
         </span>
         <span className="stop-facts">
           <span className="chip">{state ? say(state) : stop.state}</span>

@@ -14,6 +14,9 @@ type Props = {
   chosen: string | null;
   open_ticket: (ticket: string) => void;
 };
+/** Up to so many sites are named on the map; of more, the one under the pointer. */
+const NAMED = 16;
+
 type Spot = { latitude: number; longitude: number; title: string; state: string };
 
 export default function PlanMap({ routes, devices, chosen, open_ticket }: Props) {
@@ -47,7 +50,8 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
     const shown = routes
       .map((route, index) => ({ route, colour: colour_of(index) }))
       .filter(({ route }) => route.stops.length > 0);
-    for (const spot of spots(devices, pick)) site(spot).addTo(layer);
+    const sites = spots(devices, pick);
+    for (const spot of sites) site(spot, sites.length <= NAMED).addTo(layer);
     const beside_at = new Map<string, number>();
     const label = (route: Route) => pick(route.technician_title);
     for (const { route, colour } of shown) {
@@ -131,13 +135,18 @@ function spots(devices: DeviceRow[], pick: (words: DeviceRow["site_title"]) => s
   return [...by_site.values()];
 }
 
-function site(spot: Spot): L.CircleMarker {
+function site(spot: Spot, named: boolean): L.CircleMarker {
   const marker = L.circleMarker([spot.latitude, spot.longitude], {
     radius: 5,
     weight: 2,
     className: `spot ${state_of(spot.state)}`,
   });
-  return marker.bindTooltip(element("span", spot.title), { direction: "right", offset: [8, 0] });
+  return marker.bindTooltip(element("span", spot.title), {
+    direction: "bottom",
+    offset: [0, 6],
+    permanent: named,
+    className: named ? "name" : "",
+  });
 }
 
 function track(route: Route, colour: string, faint: boolean): L.Polyline {

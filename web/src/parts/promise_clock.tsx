@@ -2,27 +2,9 @@
 import { Tooltip } from "antd";
 import { useNow } from "../clock";
 import { read } from "../promise";
-import { useSettings, useWords } from "../settings";
+import { useWords } from "../settings";
 import type { PromiseClock } from "../shapes";
 import { countdown, moment } from "../time";
-import type { Key } from "../words";
-
-/** Returns the word for whose promise it is: ours alone, the contract's or the law's. */
-export function origin_key(origin: string): Key {
-  if (origin.startsWith("internal")) return "internal_target";
-  return origin.startsWith("law") ? "legal" : "contractual";
-}
-
-const STATE_KEYS: Record<string, Key> = {
-  idle: "idle",
-  running: "running",
-  held: "held",
-  overdue: "overdue",
-  met: "met",
-  missed: "missed",
-  waived: "waived",
-  void: "void",
-};
 
 export function PromiseCountdown({ promise }: { promise: PromiseClock }) {
   const { say, pick, language } = useWords();
@@ -35,7 +17,7 @@ export function PromiseCountdown({ promise }: { promise: PromiseClock }) {
         <Origin promise={promise} />
         <span className="promise-left">
           {left_ms === null
-            ? say(STATE_KEYS[promise.state] ?? "unknown")
+            ? pick(promise.state_title)
             : say(left_ms < 0 ? "over" : "left", { t: countdown(left_ms, language) })}
         </span>
       </div>
@@ -52,17 +34,13 @@ export function PromiseCountdown({ promise }: { promise: PromiseClock }) {
 }
 
 export function Origin({ promise }: { promise: PromiseClock }) {
-  const { say } = useWords();
-  const { language } = useSettings();
-  const key = origin_key(promise.origin);
+  const { say, pick } = useWords();
   return (
     <>
-      <span className={`origin ${key}`} lang={language === "zh" ? "zh-CN" : "en"}>
-        {say(key)}
-      </span>
+      <span className={`origin ${promise.origin}`}>{pick(promise.origin_title)}</span>
       {promise.provisional && (
         <Tooltip title={say("provisional")}>
-          <span className="origin provisional" aria-label={say("provisional")}>
+          <span className="origin provisional" role="img" aria-label={say("provisional")}>
             ≈
           </span>
         </Tooltip>

@@ -6,7 +6,7 @@ import { read_evidence, type Evidence } from "../evidence";
 import { useOpened } from "../opened";
 import { useDevice, useTicket } from "../queries";
 import { useWords } from "../settings";
-import type { Alarm, PromiseClock, Ticket, TimelineRow, Visit } from "../shapes";
+import type { Alarm, Metric, PromiseClock, Ticket, TimelineRow, Visit } from "../shapes";
 import { moment, span } from "../time";
 import { figures, quantity } from "../units";
 import { Actions } from "./actions";
@@ -139,9 +139,9 @@ function AlarmCard({ alarm, ticket }: { alarm: Alarm; ticket: Ticket }) {
 }
 
 function Seen({ seen, alarm, ticket }: { seen: Evidence; alarm: Alarm; ticket: Ticket }) {
-  const { say } = useWords();
-  const metric = typeof alarm.evidence.metric === "string" ? alarm.evidence.metric : (alarm.rule.split(".")[0] ?? "");
-  const unit = useUnit(ticket.device, metric);
+  const { say, pick } = useWords();
+  const metric = useMetric(ticket.device, alarm.metric);
+  const unit = metric?.unit ?? "1";
   const lines = seen.lines.map((line): ChartLine => {
     return { value: line.value, kind: line.kind, label: `${say(line.key)} ${quantity(line.value, unit)}` };
   });
@@ -149,7 +149,7 @@ function Seen({ seen, alarm, ticket }: { seen: Evidence; alarm: Alarm; ticket: T
     <>
       <Suspense fallback={<Skeleton.Node active className="chart-waiting" />}>
         <Chart
-          title={`${say("evidence")}: ${metric}`}
+          title={pick(metric?.title) || alarm.metric}
           unit={unit}
           at={seen.at}
           mean={seen.value}
@@ -165,9 +165,8 @@ function Seen({ seen, alarm, ticket }: { seen: Evidence; alarm: Alarm; ticket: T
   );
 }
 
-function useUnit(device: string | null, metric: string): string {
-  const known = useDevice(device ?? "", device !== null).data?.metrics.find((m) => m.name === metric);
-  return known?.unit ?? "1";
+function useMetric(device: string | null, name: string): Metric | undefined {
+  return useDevice(device ?? "", device !== null).data?.metrics.find((metric) => metric.name === name);
 }
 
 /** The straight line of a trend rule, through its level at the last point. */

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { ask_for, is_here } from "../action_forms";
 import { read_evidence } from "../evidence";
 import { stale_keys } from "../live";
 import { grid_lines, grid_step } from "../parts/grid";
 import { told_of } from "../parts/trouble";
 import { problem_of } from "../client";
+import { with_gaps } from "../series";
 import { figures, quantity, unit_text } from "../units";
 import { y_range } from "../y_range";
 
@@ -62,11 +62,11 @@ test("an event makes stale what it may have changed, an unknown one everything",
   expect(stale_keys("weather.changed")).toContain("quarantine");
 });
 
-test("actions ask for what their guard wants", () => {
-  expect(ask_for("visit.leave")?.choices?.map(([code]) => code)).toEqual(["done", "parts_needed", "not_solved"]);
-  expect(ask_for("cancel")).toEqual({ field: "reason" });
-  expect(ask_for("accept")).toBeNull();
-  expect([is_here("merge"), is_here("visit.offer")]).toEqual([false, true]);
+test("a hole in the readings is a hole in the line", () => {
+  const values = [1, 2, 3, 4, 5];
+  const holed = with_gaps({ at: [0, 10, 20, 80, 90], low: values, high: values, mean: values });
+  expect(holed.at).toEqual([0, 10, 20, 30, 80, 90]);
+  expect(holed.mean).toEqual([1, 2, 3, null, 4, 5]);
 });
 
 test("every error says what to do", () => {

@@ -14,6 +14,8 @@ export function promise(changes: Partial<PromiseClock> = {}): PromiseClock {
     code: "C03",
     title: { zh: "2小时到场", en: "on site within 2 hours" },
     origin: "contract",
+    origin_title: { zh: "合同承诺", en: "contract" },
+    state_title: { zh: "计时中", en: "running" },
     state: "running",
     start: minutes(-30),
     due: minutes(90),
@@ -39,7 +41,10 @@ export function ticket(number: string, changes: Partial<TicketRow> = {}): Ticket
     device: "CHEM-003",
     site: "S01",
     site_title: { zh: "滨江医院", en: "Riverside Hospital" },
+    component: null,
     component_title: null,
+    reported_at: null,
+    outcome: null,
     opened_at: minutes(-30),
     version: 1,
     promises: [promise()],
@@ -53,7 +58,7 @@ export function ticket(number: string, changes: Partial<TicketRow> = {}): Ticket
 export function plan(changes: Partial<Plan> = {}): Plan {
   return {
     made_at: minutes(-4),
-    version: 1,
+    version: "1",
     status: "fresh",
     why: null,
     routes: [],
@@ -65,5 +70,5 @@ export function plan(changes: Partial<Plan> = {}): Plan {
 }
 
 export function overview(changes: Partial<Overview> = {}): Overview {
-  return { states: {}, open_tickets: 0, overdue: 0, unserved: 0, quarantined: 0, devices: 0, silent: 0, ...changes };
+  return { states: {}, state_titles: {}, open_tickets: 0, overdue: 0, unserved: 0, quarantined: 0, devices: 0, silent: 0, ...changes };
 }

@@ -37,3 +37,13 @@ test.each([
 ])("chosen %s in a %s browser means %s", (chosen, browser, language) => {
   expect(first_language(chosen, browser)).toBe(language);
 });
+
+test("no sentence is left over", () => {
+  const files = import.meta.glob<string>(["../**/*.{ts,tsx}", "!../tests/**", "!../words.ts", "!../api.d.ts"], {
+    query: "?raw",
+    import: "default",
+    eager: true,
+  });
+  const sources = Object.values(files).join("\n");
+  expect(KEYS.filter((key) => !sources.includes(`"${key}"`) && !sources.includes(`  ${key}:`))).toEqual([]);
+});
