@@ -113,11 +113,11 @@ class Ingest:
         models: Mapping[str, str],
         now: Callable[[], datetime],
         on_alarms: Callable[[Sequence[Alarm]], None],
-        extra_models: Mapping[str, DeviceModel] | None = None,
+        catalog: Mapping[str, DeviceModel] = MODELS,
     ) -> None:
         """``models`` is the register: device id -> model code. ``on_alarms`` opens tickets."""
         self._telemetry, self._records, self._bank = telemetry, records, bank
-        self._catalog = {**MODELS, **(extra_models or {})}
+        self._catalog = catalog
         self._now, self._on_alarms = now, on_alarms
         self._plain = {code: dialect(model) for code, model in self._catalog.items()}
         self._models = dict(models)
@@ -232,12 +232,15 @@ class Ingest:
         if not tally.is_new(message.b, message.s):
             tally.duplicate += 1
             return
-        tally.stored += 1
         speaks, boot, seq, historical = self._dialects[device], message.b, message.s, message.h != 0
         refused: Mapping[str, str] = {}
+        stored = False
         for at_ms, sent in rows:
             columns = speaks.columns(tuple(sent))
             refused = columns.refused or refused
+            if not columns.metrics:
+                continue
+            stored = True
             block = prepared.rows.get(columns.metrics)
             if block is None:
                 block = prepared.rows[columns.metrics] = _Rows()
@@ -247,8 +250,9 @@ class Ingest:
             block.boots.append(boot)
             block.seqs.append(seq)
             block.historical.append(historical)
-        for reason, why in refused.items():
-            self._refuse(prepared, arrival, reason, why, whole=False)
+        tally.stored += stored or not refused
+        for part, (reason, why) in enumerate(refused.items()):
+            self._refuse(prepared, arrival, reason, why, whole=not stored and part == 0)
 
     def _take_note(
         self, prepared: _Prepared, arrival: Arrival, known: _Known, message: Any
@@ -354,8 +358,6 @@ def _converted(sent: Mapping[str, float], columns: Columns) -> list[float]:
 
 
 def _check_time(at_ms: int, latest_ms: int) -> None:
-    if at_ms < 0:
-        raise MalformedMessage("malformed", f"time {at_ms} ms is before 1970 - at `$.t`")
     if at_ms > latest_ms:
         ahead_h = (at_ms - latest_ms + FUTURE_LIMIT_MS) / 3_600_000
         raise MalformedMessage(

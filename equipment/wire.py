@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,11 @@ KINDS: Final = ("tele", "birth", "state", "event", "qc", "maint", "ack")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 PAYLOAD_LIMIT: Final = 64 * 1024
 ROWS_LIMIT: Final = 2000
+
+
+Boot = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Ms = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class MalformedMessage(ValueError):
@@ -53,14 +58,14 @@ class Birth(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who I am, which metrics I send, in which units, how often."""
 
     v: int
-    b: str
+    b: Boot
     serial: str
     model: str
     metrics: list[Declared]
     maker: str = ""
     fw: str = ""
     profile: str = ""
-    t: int = 0
+    t: Ms = 0
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,27 +73,27 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
 
     state: str
     b: str = ""
-    t: int = 0
+    t: Ms = 0
 
 
 class Tele(msgspec.Struct, frozen=True, omit_defaults=True):
     """Readings: one instant (``t`` and ``m``), or a batch of them (``r``)."""
 
-    b: str
-    s: int
-    t: int | None = None
+    b: Boot
+    s: Seq
+    t: Ms | None = None
     m: dict[str, float] | None = None
     q: dict[str, int] | None = None
     h: int = 0
-    r: list[tuple[int, dict[str, float]]] | None = None
+    r: list[tuple[Ms, dict[str, float]]] | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """An error code, a door, a leak, a reboot: code, severity and how often."""
 
-    b: str
-    s: int
-    t: int
+    b: Boot
+    s: Seq
+    t: Ms
     code: str
     sev: str = "info"
     n: int = 1
@@ -98,9 +103,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class Qc(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One result of control material, never of a patient."""
 
-    b: str
-    s: int
-    t: int
+    b: Boot
+    s: Seq
+    t: Ms
     assay: str
     level: int
     value: float
@@ -113,9 +118,9 @@ class Qc(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 class Maint(msgspec.Struct, frozen=True, omit_defaults=True):
     """Maintenance done at the device: the task, the component, the counters it reset."""
 
-    b: str
-    s: int
-    t: int
+    b: Boot
+    s: Seq
+    t: Ms
     task: str
     component: str = ""
     resets: list[str] = []
