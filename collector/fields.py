@@ -80,7 +80,7 @@ class Property(IntEnum):
     SHARED_AVAILABLE = 0x2A
 
 
-Properties = Mapping[int, Any]
+Properties = Mapping[int, Any] | Mapping[Property, Any]
 NONE: Final[Properties] = {}
 
 _KINDS: Final[dict[str, tuple[int, ...]]] = {
