@@ -74,8 +74,10 @@ class SqliteTelemetry:
                     self._reload(db)
                 id = insert(db, batch)
                 done = self._seal_some(db, sum(map(len, batch.blocks)))
-                prune(db, state(db).sealed)
+                committed = state(db)
+                prune(db, committed.sealed)
             self._finish(done)
+            self._following.floor_ms = committed.floor_ms
             self._following.add(Batch(batch.blocks, batch.notes, id))
             self._freeze_when_large()
             return id

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from equipment.reading import Batch
+from storage.batches import pack
 from storage.interface import Checkpoint
 from storage.memory import MemoryTelemetry
 from storage.sqlite import SqliteTelemetry
@@ -196,6 +197,31 @@ def test_a_locked_file_refuses_and_the_same_batch_can_be_sent_again(tmp_path):
                 store.append(readings(("A", 2, 2.0)))
         assert store.append(readings(("A", 2, 2.0))) == 2
         assert plain(store.raw("A", *EVER)) == {"temp": [(1, 1.0), (2, 2.0)]}
+
+
+def test_a_commit_that_seemed_to_fail_but_did_not_is_read_before_the_next_append(tmp_path):
+    with closing(SqliteTelemetry(tmp_path / "t.db", chunk_rows=2)) as store:
+        for at in range(1, 10):
+            store.append(readings(("A", at, 1.0)))
+        with closing(sqlite3.connect(tmp_path / "t.db")) as db, db:
+            survived = (10, pack(readings(("A", 10, 2.0))))
+            db.execute("INSERT INTO tail VALUES (?, ?)", survived)
+        for at in range(10, 20):
+            assert store.append(readings(("A", at, 3.0))) == at + 1
+        found = plain(store.raw("A", *EVER))["temp"]
+        assert found == [(at, 1.0 if at < 10 else 3.0) for at in range(1, 20)]
+        assert [batch.id for batch in store.batches(0)] == list(range(1, 21))
+
+
+def test_a_roll_by_another_process_is_seen(tmp_path):
+    with (
+        closing(SqliteTelemetry(tmp_path / "t.db")) as store,
+        closing(SqliteTelemetry(tmp_path / "t.db")) as sweeper,
+    ):
+        store.append(readings(("A", 1, 1.0), ("A", 9, 2.0)))
+        sweeper.roll(T0 + 5)
+        store.append(readings(("A", 10, 3.0)))
+        assert plain(store.raw("A", *EVER)) == {"temp": [(9, 2.0), (10, 3.0)]}
 
 
 def test_a_second_process_may_read_but_not_append(tmp_path):
