@@ -103,7 +103,8 @@ export function useLive(): void {
     const stop = new AbortController();
     const channel = new BroadcastChannel("fieldcare-events");
     const make_stale = gatherer(queries);
-    const hear = (note: Note) => ("live" in note ? set_live(note.live) : make_stale(stale_keys(note.event.type)));
+    const hear = (note: Note) =>
+      "live" in note ? set_live(note.live) : make_stale(stale_keys(note.event.type));
     channel.onmessage = (message: MessageEvent<Note>) => hear(message.data);
     const tell = (note: Note) => {
       hear(note);

@@ -73,17 +73,15 @@ function counts(overview: Overview | undefined): Step[] {
   const failing = overview.states.FAILURE ?? 0;
   const steps: [number, Step][] = [
     [failing, step("failing", failing, "step_failing_one", "step_failing", "over", { state: "FAILURE" })],
-    [overview.silent, step("silent", overview.silent, "step_silent_one", "step_silent", "warn", { page: "#devices" })],
+    [
+      overview.silent,
+      step("silent", overview.silent, "step_silent_one", "step_silent", "warn", { page: "#devices" }),
+    ],
     [
       overview.quarantined,
-      step(
-        "quarantined",
-        overview.quarantined,
-        "step_quarantined_one",
-        "step_quarantined",
-        "info",
-        { page: "/quarantine" },
-      ),
+      step("quarantined", overview.quarantined, "step_quarantined_one", "step_quarantined", "info", {
+        page: "/quarantine",
+      }),
     ],
   ];
   return steps.filter(([n]) => n > 0).map(([, one]) => one);

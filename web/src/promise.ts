@@ -14,7 +14,8 @@ export function read(promise: PromiseClock, now_ms: number): Reading {
   const start = promise.start ? Date.parse(promise.start) : due;
   const used = due > start ? clamp((now_ms - start) / (due - start)) : 1;
   const left_ms = due - now_ms;
-  if (promise.state === "overdue" || left_ms < 0) return { tone: "over", left_ms: Math.min(left_ms, 0), used: 1 };
+  if (promise.state === "overdue" || left_ms < 0)
+    return { tone: "over", left_ms: Math.min(left_ms, 0), used: 1 };
   return { tone: tone(used, promise.warn_at), left_ms, used };
 }
 

@@ -41,13 +41,7 @@ export type Problem = {
 };
 
 /** NE 107 states, worst first. */
-export const STATES = [
-  "FAILURE",
-  "MAINTENANCE_REQUIRED",
-  "OFF_SPEC",
-  "CHECK_FUNCTION",
-  "NORMAL",
-] as const;
+export const STATES = ["FAILURE", "MAINTENANCE_REQUIRED", "OFF_SPEC", "CHECK_FUNCTION", "NORMAL"] as const;
 export type State = (typeof STATES)[number];
 
 /** Returns the NE 107 state a code names; an unknown code asks for a look. */

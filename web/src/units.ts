@@ -24,6 +24,7 @@ export function quantity(value: number | null | undefined, code: string): string
 
 /** Returns `value` with four significant digits at most; whole numbers stay whole. */
 export function figures(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en-US").replaceAll(",", "\u202f");
+  if (Number.isInteger(value) && Math.abs(value) < 1e9)
+    return value.toLocaleString("en-US").replaceAll(",", "\u202f");
   return String(Number(value.toPrecision(4)));
 }

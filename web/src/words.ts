@@ -118,8 +118,7 @@ const en = {
   tickets_open: "Open",
   tickets_all: "All",
   no_tickets: "No open ticket",
-  no_tickets_how:
-    "A ticket opens by itself when a device shows a fault, or when a customer reports one.",
+  no_tickets_how: "A ticket opens by itself when a device shows a fault, or when a customer reports one.",
   no_tickets_demo: "In the demo: open a device below and inject a fault.",
   severity: "Severity {n}",
   provisional: "provisional: the holiday calendar of that year is not published yet",

@@ -35,8 +35,17 @@ export default function LoginPage() {
           <Brand />
         </h1>
         <p className="muted">{say("promise")}</p>
-        <Form form={form} layout="vertical" requiredMark={false} onFinish={(fields) => sign_in.mutate(fields)}>
-          <Form.Item name="login" label={say("login")} rules={[{ required: true, message: say("login_missing") }]}>
+        <Form
+          form={form}
+          layout="vertical"
+          requiredMark={false}
+          onFinish={(fields) => sign_in.mutate(fields)}
+        >
+          <Form.Item
+            name="login"
+            label={say("login")}
+            rules={[{ required: true, message: say("login_missing") }]}
+          >
             <Input autoComplete="username" autoFocus size="large" />
           </Form.Item>
           <Form.Item

@@ -21,7 +21,14 @@ export default function QuarantinePage() {
   const { counts = {}, titles = {} } = refused.data?.pages[0] ?? {};
   return (
     <div className="page">
-      <Panel title={<span role="heading" aria-level={1}>{say("quarantine")}</span>} className="quarantine">
+      <Panel
+        title={
+          <span role="heading" aria-level={1}>
+            {say("quarantine")}
+          </span>
+        }
+        className="quarantine"
+      >
         <p className="muted">{say("quarantine_what")}</p>
         <Reasons counts={counts} titles={titles} chosen={reason} choose={choose} />
         {refused.isPending && <Waiting rows={8} />}
@@ -29,7 +36,12 @@ export default function QuarantinePage() {
         {refused.data && items.length === 0 && <Nothing filtered={reason !== null} />}
         {items.length > 0 && <Table items={items} />}
         {refused.hasNextPage && (
-          <Button type="link" block loading={refused.isFetchingNextPage} onClick={() => void refused.fetchNextPage()}>
+          <Button
+            type="link"
+            block
+            loading={refused.isFetchingNextPage}
+            onClick={() => void refused.fetchNextPage()}
+          >
             {say("more")}
           </Button>
         )}
@@ -103,7 +115,9 @@ function Table({ items }: { items: Quarantined[] }) {
               )}
             </td>
             <td className="cell-payload">
-              <code className="payload" tabIndex={0}>{item.payload}</code>
+              <code className="payload" tabIndex={0}>
+                {item.payload}
+              </code>
             </td>
             <td className="figure">{say("bytes", { n: item.size })}</td>
           </tr>

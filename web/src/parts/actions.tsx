@@ -68,9 +68,16 @@ function Asking({ needs, outcomes, busy, cancel, send }: AskingProps) {
   const missing = say(needs === "reason" ? "reason_missing" : "outcome_missing");
   return (
     <Form layout="vertical" requiredMark={false} className="asking" onFinish={send}>
-      <Form.Item name={needs} label={say(needs)} rules={[{ required: true, whitespace: true, message: missing }]}>
+      <Form.Item
+        name={needs}
+        label={say(needs)}
+        rules={[{ required: true, whitespace: true, message: missing }]}
+      >
         {needs === "outcome" ? (
-          <Select autoFocus options={outcomes.map(({ code, title }) => ({ value: code, label: pick(title) }))} />
+          <Select
+            autoFocus
+            options={outcomes.map(({ code, title }) => ({ value: code, label: pick(title) }))}
+          />
         ) : (
           <Input.TextArea autoFocus rows={2} maxLength={500} />
         )}

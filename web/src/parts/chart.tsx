@@ -118,7 +118,8 @@ function options(
         grid: { show: false },
         size: 26,
         space: 64,
-        values: (_plot, splits) => splits.map((s) => (long ? day(s * 1000, language) : hour(s * 1000, language))),
+        values: (_plot, splits) =>
+          splits.map((s) => (long ? day(s * 1000, language) : hour(s * 1000, language))),
         ...(long ? { incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 28 * DAY_S] } : {}),
       },
       {
@@ -163,6 +164,9 @@ function told(props: Props, index: number, language: "zh" | "en"): string {
   const mean = props.mean[index];
   if (at === undefined || mean === undefined || mean === null) return "";
   const [low, high] = [props.low?.[index], props.high?.[index]];
-  const range = typeof low === "number" && typeof high === "number" && low !== high ? ` (${figures(low)} … ${figures(high)})` : "";
+  const range =
+    typeof low === "number" && typeof high === "number" && low !== high
+      ? ` (${figures(low)} … ${figures(high)})`
+      : "";
   return `${moment(at, 0, language)}  ${quantity(mean, props.unit)}${range}`;
 }

@@ -112,7 +112,10 @@ function Signals({ device }: { device: Device }) {
   const [chosen, choose] = useState(device.component ?? components[0]?.code ?? "");
   const [range, set_range] = useState<keyof typeof SPANS>("last_24_h");
   const metrics = device.metrics.filter((metric) => metric.component === chosen);
-  const ranges = (Object.keys(SPANS) as (keyof typeof SPANS)[]).map((value) => ({ value, label: say(value) }));
+  const ranges = (Object.keys(SPANS) as (keyof typeof SPANS)[]).map((value) => ({
+    value,
+    label: say(value),
+  }));
   return (
     <section className="part">
       <h3>{say("components")}</h3>
@@ -167,12 +170,7 @@ function MetricChart({ metric, series, waiting }: ChartProps) {
       {waiting && <Skeleton.Node active className="chart-waiting" />}
       {series && series.at.length > 1 && (
         <Suspense fallback={<Skeleton.Node active className="chart-waiting" />}>
-          <Chart
-            title={pick(metric.title)}
-            unit={metric.unit}
-            {...with_gaps(series)}
-            lines={lines}
-          />
+          <Chart title={pick(metric.title)} unit={metric.unit} {...with_gaps(series)} lines={lines} />
         </Suspense>
       )}
       {!waiting && (series?.at.length ?? 0) < 2 && <Hint title={say("no_points")} />}

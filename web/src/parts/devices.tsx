@@ -62,7 +62,12 @@ function DeviceTable({ state }: { state: string | null }) {
         </tbody>
       </table>
       {devices.hasNextPage && (
-        <Button type="link" block loading={devices.isFetchingNextPage} onClick={() => void devices.fetchNextPage()}>
+        <Button
+          type="link"
+          block
+          loading={devices.isFetchingNextPage}
+          onClick={() => void devices.fetchNextPage()}
+        >
           {say("more")}
         </Button>
       )}

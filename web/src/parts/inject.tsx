@@ -14,7 +14,8 @@ export function Inject({ device }: { device: Device }) {
   const modes = useDemoModes(asking);
   const inject = useInject();
   const fitting = modes.data?.items.filter((one) => one.model === device.model) ?? [];
-  if (inject.isSuccess) return <Alert type="success" showIcon title={say("inject_done")} className="trouble" />;
+  if (inject.isSuccess)
+    return <Alert type="success" showIcon title={say("inject_done")} className="trouble" />;
   if (!asking) {
     return (
       <Button icon={<ExperimentOutlined />} onClick={() => set_asking(true)} className="inject-button">

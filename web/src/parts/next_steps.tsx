@@ -36,7 +36,8 @@ export function NextSteps({ choose_state, show }: Props) {
       {steps.length === 0 && (
         <p className="calm">
           {say("all_calm")}{" "}
-          {first && say("next_due", { ticket: first.number, left: say("left", { t: left(due_ms(first) - now) }) })}
+          {first &&
+            say("next_due", { ticket: first.number, left: say("left", { t: left(due_ms(first) - now) }) })}
         </p>
       )}
     </section>

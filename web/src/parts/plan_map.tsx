@@ -70,7 +70,11 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
           .addTo(layer);
       }
     }
-    const all = points(shown.map(({ route }) => route), devices, chosen);
+    const all = points(
+      shown.map(({ route }) => route),
+      devices,
+      chosen,
+    );
     // Only other places move the map: nobody's zoom is taken away.
     if (JSON.stringify(all) !== JSON.stringify(fitted.current)) fit(map.current!, all);
     fitted.current = all;
@@ -104,11 +108,23 @@ function draw_grid(map: L.Map, grid: L.LayerGroup): void {
   const step = grid_step(bounds.getEast() - bounds.getWest());
   const style = { className: "grid-line", interactive: false, weight: 1 };
   for (const longitude of grid_lines(bounds.getWest(), bounds.getEast(), step)) {
-    L.polyline([[bounds.getSouth() - 1, longitude], [bounds.getNorth() + 1, longitude]], style).addTo(grid);
+    L.polyline(
+      [
+        [bounds.getSouth() - 1, longitude],
+        [bounds.getNorth() + 1, longitude],
+      ],
+      style,
+    ).addTo(grid);
     degree([bounds.getNorth(), longitude], `${trim(longitude)}° E`, "top").addTo(grid);
   }
   for (const latitude of grid_lines(bounds.getSouth(), bounds.getNorth(), step)) {
-    L.polyline([[latitude, bounds.getWest() - 1], [latitude, bounds.getEast() + 1]], style).addTo(grid);
+    L.polyline(
+      [
+        [latitude, bounds.getWest() - 1],
+        [latitude, bounds.getEast() + 1],
+      ],
+      style,
+    ).addTo(grid);
     degree([latitude, bounds.getWest()], `${trim(latitude)}° N`, "side").addTo(grid);
   }
 }
@@ -189,7 +205,11 @@ function badge(calls: Call[], colour: string, faint: boolean, beside: number, li
   const tip = element("span", "");
   lines.forEach((line) => tip.append(element("div", line)));
   const { stop } = calls[0]!;
-  return L.marker([stop.latitude, stop.longitude], { icon, alt: lines.join(", "), zIndexOffset: 500 }).bindTooltip(tip);
+  return L.marker([stop.latitude, stop.longitude], {
+    icon,
+    alt: lines.join(", "),
+    zIndexOffset: 500,
+  }).bindTooltip(tip);
 }
 
 function pin(kind: string, text: string, colour: string, faint: boolean): HTMLElement {

@@ -180,7 +180,12 @@ function trend(seen: Evidence): number[] | undefined {
 function Facts({ seen, unit }: { seen: Evidence; unit: string }) {
   const { say, language } = useWords();
   const now = useNow();
-  const text = { value: (v: number) => quantity(v, unit), bare: figures, span: (v: number) => span(v, language), time: (v: number) => moment(v, now, language) };
+  const text = {
+    value: (v: number) => quantity(v, unit),
+    bare: figures,
+    span: (v: number) => span(v, language),
+    time: (v: number) => moment(v, now, language),
+  };
   return (
     <dl className="facts">
       {seen.facts.map((fact) => (
@@ -206,7 +211,9 @@ function Promises({ promises }: { promises: PromiseClock[] }) {
             <code>{promise.code}</code>
             {promise.start && <span>{say("started_at", { at: moment(promise.start, now, language) })}</span>}
             {promise.stop && <span>{say("stopped_at", { at: moment(promise.stop, now, language) })}</span>}
-            {promise.held_s > 0 && <span>{say("held_for", { t: span(promise.held_s * 1000, language) })}</span>}
+            {promise.held_s > 0 && (
+              <span>{say("held_for", { t: span(promise.held_s * 1000, language) })}</span>
+            )}
           </p>
         </div>
       ))}

@@ -53,7 +53,12 @@ function TicketList({ state }: { state: string | null }) {
         ))}
       </ul>
       {tickets.hasNextPage && (
-        <Button type="link" block loading={tickets.isFetchingNextPage} onClick={() => void tickets.fetchNextPage()}>
+        <Button
+          type="link"
+          block
+          loading={tickets.isFetchingNextPage}
+          onClick={() => void tickets.fetchNextPage()}
+        >
           {say("more")}
         </Button>
       )}
@@ -74,13 +79,17 @@ function TicketItem({ ticket }: { ticket: TicketRow }) {
         <span className="ticket-what">
           <span className="ticket-line">
             <b className="number">{ticket.number}</b>
-            <span className={`chip severity-${ticket.severity}`}>{say("severity", { n: ticket.severity })}</span>
+            <span className={`chip severity-${ticket.severity}`}>
+              {say("severity", { n: ticket.severity })}
+            </span>
             <span className="chip">{pick(ticket.kind_title)}</span>
             {ticket.state !== "open" && <span className="chip">{pick(ticket.state_title)}</span>}
           </span>
           <span className="ticket-title">{pick(ticket.title)}</span>
           <span className="muted ticket-where">
-            {[pick(ticket.site_title), ticket.device, pick(ticket.component_title)].filter(Boolean).join(" · ")}
+            {[pick(ticket.site_title), ticket.device, pick(ticket.component_title)]
+              .filter(Boolean)
+              .join(" · ")}
           </span>
           <VisitLine ticket={ticket} />
         </span>
@@ -98,14 +107,11 @@ function VisitLine({ ticket }: { ticket: TicketRow }) {
   const { say, pick, language } = useWords();
   const now = useNow();
   if (ticket.unserved) {
-    return (
-      <span className="visit-line over">
-        {say("unserved", { why: pick(ticket.unserved) })}
-      </span>
-    );
+    return <span className="visit-line over">{say("unserved", { why: pick(ticket.unserved) })}</span>;
   }
   const visit = ticket.visit;
-  if (!visit) return ticket.state === "open" ? <span className="visit-line muted">{say("no_visit")}</span> : null;
+  if (!visit)
+    return ticket.state === "open" ? <span className="visit-line muted">{say("no_visit")}</span> : null;
   const late = visit.late_s ?? 0;
   return (
     <span className="visit-line">

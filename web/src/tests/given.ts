@@ -70,5 +70,15 @@ export function plan(changes: Partial<Plan> = {}): Plan {
 }
 
 export function overview(changes: Partial<Overview> = {}): Overview {
-  return { states: {}, state_titles: {}, open_tickets: 0, overdue: 0, unserved: 0, quarantined: 0, devices: 0, silent: 0, ...changes };
+  return {
+    states: {},
+    state_titles: {},
+    open_tickets: 0,
+    overdue: 0,
+    unserved: 0,
+    quarantined: 0,
+    devices: 0,
+    silent: 0,
+    ...changes,
+  };
 }

@@ -4,8 +4,13 @@ import { countdown } from "../time";
 import { minutes, NOW, overview, plan, promise, ticket } from "./given";
 
 const left = (ms: number) => countdown(ms, "en");
-const steps = (...given: [Parameters<typeof next_steps>[0], Parameters<typeof next_steps>[1], Parameters<typeof next_steps>[2]]) =>
-  next_steps(...given, NOW, left);
+const steps = (
+  ...given: [
+    Parameters<typeof next_steps>[0],
+    Parameters<typeof next_steps>[1],
+    Parameters<typeof next_steps>[2],
+  ]
+) => next_steps(...given, NOW, left);
 
 describe("what to do next", () => {
   test("is nothing when all is well", () => {
@@ -16,7 +21,11 @@ describe("what to do next", () => {
   test("starts with the ticket that is longest overdue", () => {
     const late = (n: string, by: number) => ticket(n, { promises: [promise({ due: minutes(-by) })] });
     const [first] = steps(undefined, [late("T-1", 5), late("T-2", 50)], undefined);
-    expect(first).toMatchObject({ key: "step_overdue", facts: { n: 2, ticket: "T-2" }, to: { ticket: "T-2" } });
+    expect(first).toMatchObject({
+      key: "step_overdue",
+      facts: { n: 2, ticket: "T-2" },
+      to: { ticket: "T-2" },
+    });
   });
 
   test("names the visit nobody can take, and the deadline that comes near", () => {

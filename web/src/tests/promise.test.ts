@@ -19,7 +19,10 @@ describe("a promise's clock", () => {
   });
 
   test("never shows time left when the server says overdue", () => {
-    expect(read(promise({ state: "overdue", due: minutes(1) }), NOW)).toMatchObject({ tone: "over", left_ms: 0 });
+    expect(read(promise({ state: "overdue", due: minutes(1) }), NOW)).toMatchObject({
+      tone: "over",
+      left_ms: 0,
+    });
   });
 
   test.each([

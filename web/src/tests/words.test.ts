@@ -39,11 +39,14 @@ test.each([
 });
 
 test("no sentence is left over", () => {
-  const files = import.meta.glob<string>(["../**/*.{ts,tsx}", "!../tests/**", "!../words.ts", "!../api.d.ts"], {
-    query: "?raw",
-    import: "default",
-    eager: true,
-  });
+  const files = import.meta.glob<string>(
+    ["../**/*.{ts,tsx}", "!../tests/**", "!../words.ts", "!../api.d.ts"],
+    {
+      query: "?raw",
+      import: "default",
+      eager: true,
+    },
+  );
   const sources = Object.values(files).join("\n");
   expect(KEYS.filter((key) => !sources.includes(`"${key}"`) && !sources.includes(`  ${key}:`))).toEqual([]);
 });
