@@ -121,7 +121,7 @@ def publish(
     """Return the packet that carries ``letter`` to a client of this MQTT version."""
     values: dict[int, Any] = {}
     if version == V5 and letter.properties:
-        values.update(stored_properties(letter.properties))
+        values.update(stored_properties(letter.properties).items())
     if version == V5 and letter.expires_at and now:
         values[Property.MESSAGE_EXPIRY] = max(1, int(letter.expires_at - now))
     return Publish(letter.topic, letter.payload, letter.qos, pid, letter.retain, again, values)

@@ -74,7 +74,7 @@ class Paho:
         self._granted: list[int] = []
         will = asked.pop("will", None)
         if will:
-            self.client.will_set(*will, qos=1, retain=True)
+            self.client.will_set(will[0], will[1], qos=1, retain=True)
         if five:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = 0 if clean else 600

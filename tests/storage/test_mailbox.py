@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.mailbox import (
+    Change,
     Client,
     Delivered,
     Letter,
@@ -73,7 +74,12 @@ def test_an_empty_payload_takes_a_retained_letter_back(mailbox: Mailbox) -> None
 
 
 def test_the_same_changes_again_do_no_harm(mailbox: Mailbox) -> None:
-    changes = [SessionKept(D1, 1, ()), Queued(D1, 1, LETTER), Delivered(D1, 1), SessionGone(D2)]
+    changes: list[Change] = [
+        SessionKept(D1, 1, ()),
+        Queued(D1, 1, LETTER),
+        Delivered(D1, 1),
+        SessionGone(D2),
+    ]
     mailbox.write(changes)
     before = mailbox.load()
     mailbox.write(changes)
