@@ -64,8 +64,21 @@ def fail_day(wear: Wear, fails_at: float) -> float:
     return float(reached[0]) if reached else float("nan")
 
 
-def leads(mode: Mode, devices: int) -> tuple[list[float], Counter[str], float]:
-    """Return per device the days from first alarm to fail limit, which rules were first, P-F."""
+class Seen(NamedTuple):
+    """Per device: days from the first alarm to the fail limit, of any rule and of the trend.
+
+    ``guess`` is the remaining life the trend said first, as a share of what was left.
+    """
+
+    leads: list[float]
+    trends: list[float]
+    guesses: list[float]
+    kinds: Counter[str]
+    life: float
+
+
+def seen(mode: Mode, devices: int) -> Seen:
+    """Let wear run on a fleet and return when it was seen."""
     wear = _SHAPES[mode.shape](mode.adds, mode.days, START)
     fails = fail_day(wear, mode.fails_at)
     end = min(fails, START + mode.days) if np.isfinite(fails) else START + mode.days
@@ -74,10 +87,18 @@ def leads(mode: Mode, devices: int) -> tuple[list[float], Counter[str], float]:
         only=[mode.metric], coarse_s=mode.coarse_s,
     )  # fmt: skip
     first: dict[str, tuple[float, Alarm]] = {}
+    trend: dict[str, tuple[float, float]] = {}
     for day, alarm in alarms:
         first.setdefault(alarm.device, (day, alarm))
+        meets_ms = alarm.evidence["statistics"].get("crosses_at_ms")
+        if meets_ms is not None:
+            left = (meets_ms / 1000 - alarm.raised_at.timestamp()) / 86400
+            trend.setdefault(alarm.device, (end - day, left / (end - day)))
     kinds = Counter(alarm.evidence["rule"] for _, alarm in first.values())
-    return [end - day for day, _ in first.values()], kinds, end - START
+    leads = [end - day for day, _ in first.values()]
+    return Seen(
+        leads, [t for t, _ in trend.values()], [g for _, g in trend.values()], kinds, end - START
+    )
 
 
 def faults(alarms: list[tuple[float, Alarm]]) -> Counter[str]:
@@ -97,12 +118,18 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.only != "false":
         print(
-            f"{'mode':18s} {'P-F d':>7s} {'seen':>6s} {'lead d: min':>12s} {'median':>7s}  first rule"
+            "lead: days from the first alarm to the fail limit; trend: the same of the trend rule;"
         )
+        print("guess: remaining life as the trend first said it, as a share of the true one\n")
+        heads = ("P-F d", "seen", "lead", "trend", "guess")
+        print(f"{'mode':18s}", *(f"{head:>7s}" for head in heads), " first")
         for mode in MODES:
-            lead, kinds, life = leads(mode, 10)
-            row = f"{min(lead):12.2f} {np.median(lead):7.2f}" if lead else f"{'-':>12s} {'-':>7s}"
-            print(f"{mode.id:18s} {life:7.2f} {len(lead):3d}/10 {row}  {dict(kinds)}")
+            found = seen(mode, 10)
+            figures = (found.leads, found.trends, found.guesses)
+            lead, trend, guess = (f"{np.median(f):7.2f}" if f else f"{'-':>7s}" for f in figures)
+            count = f"{len(found.leads)}/10"
+            print(f"{mode.id:18s} {found.life:7.2f} {count:>7s}", lead, trend, guess, end="  ")
+            print(dict(found.kinds))
     if asked.only != "wear":
         print(f"\nfalse faults on {asked.devices} healthy devices, {asked.days:g} days each")
         for code, profile in SHIPPED.items():

@@ -1,4 +1,4 @@
-"""Trend: a straight line through the last days meets a threshold soon, and how soon."""
+"""Trend: the way of the last days leads to a threshold soon, and how soon."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,24 +9,26 @@ from numpy.typing import NDArray
 from equipment.catalog import Metric
 from equipment.reading import Floats, Ints
 from equipment.words import Words
+from health.fit import FEWEST, crossing, fit, without_day
 from health.parameter import Parameter, duration, number, value
 from health.rules.rule import Fed, Rule, Verdict
 from health.saying import bound, decimals, quantity, span
-from health.table import Flags, Picks
+from health.table import Picks
 
-POINTS = 48  # a window is kept as so many means
-FEWEST = 8  # points a line is drawn through
-_PARTS = (1.0, 0.5, 0.25)  # parts of the window that are tried; the surest line wins
+POINTS = 56  # a window is kept as so many means
+_PARTS = (1.0, 0.5, 0.25)  # parts of the window that are tried; the surest fit wins
+_DAY_MS = 86_400_000
+_DAILY_MS = 3 * _DAY_MS  # windows from here on have the daily swing taken out,
+_DAILY_POINTS = 24  # once they hold so many points
 _DECILE = 1.2816  # 90 % quantile of the normal distribution
 
 
 class Trend(Rule):
     """Time until ``reach`` is met, when the slope is ``certainty`` standard errors from none.
 
-    Least squares over the whole window, its last half and last quarter; the standard error is
-    widened for correlated residuals. Step guard: a single jump that explains the points better
-    than the line is not wear. ``away_from`` says from which side the threshold is met: the value
-    is on the healthy side of it.
+    Fitted over the whole window, its last half and last quarter, the surest fit wins. Wear that
+    speeds up is followed: the slope may grow. Step guard: points that a single jump between two
+    levels explains better are not wear. ``healthy`` says from which side ``reach`` is met.
     """
 
     kind = "trend"
@@ -39,8 +41,8 @@ class Trend(Rule):
     )
     memory = (
         ("pushed", "i8"), ("end_ms", "i8"), ("count", "i8"), ("total", "f8"), ("total_ms", "f8"),
-        ("level", "f8"), ("slope", "f8"), ("error", "f8"), ("now_ms", "i8"), ("part", "f8"),
-        ("at_ms", "i8", POINTS), ("value", "f4", POINTS),
+        ("level", "f8"), ("slope", "f8"), ("error", "f8"), ("growth", "f8"), ("now_ms", "i8"),
+        ("part", "f8"), ("lever", "f8"), ("at_ms", "i8", POINTS), ("value", "f4", POINTS),
     )  # fmt: skip
 
     @classmethod
@@ -88,6 +90,7 @@ class Trend(Rule):
     def statistics(self, seat: int) -> dict[str, Any]:
         """Return level, slope with its error, and when the threshold is met: 10, 50, 90 %."""
         row, given, life = self._row(seat)
+        error = float(row["error"])
         meets = [
             int(row["now_ms"] + ms[0]) if np.isfinite(ms[0]) else None
             for ms in (life.early, life.half, life.late)
@@ -95,9 +98,8 @@ class Trend(Rule):
         return {
             "level": float(row["level"]),
             "slope_per_day": float(row["slope"] * 86400e3),
-            "slope_error_per_day": float(row["error"] * 86400e3)
-            if np.isfinite(row["error"])
-            else None,
+            "slope_error_per_day": error * 86400e3 if np.isfinite(error) else None,
+            "growth_per_day": float(row["growth"] * 86400e3),
             "window_ms": float(given["window"] * row["part"]),
             "crosses_low_ms": meets[0],
             "crosses_at_ms": meets[1],
@@ -107,9 +109,8 @@ class Trend(Rule):
     def says(self, seat: int, metric: Metric, value: float) -> Words:
         """Say where it stands and when it meets the threshold."""
         row, given, life = self._row(seat)
-        places = decimals(
-            metric.noise or abs(float(row["error"])) * float(given["window"]), row["level"]
-        )
+        rough = metric.noise or abs(float(given["reach"] - given["healthy"])) / 50
+        places = decimals(rough, float(row["level"]))
         now = quantity(row["level"], metric.unit, places)
         reach = bound(given["reach"], metric.unit, places)
         if life.half[0] == 0:
@@ -132,7 +133,10 @@ class Trend(Rule):
 
 
 class _Life(NamedTuple):
-    """Remaining ms: passed by 10 %, 50 % and 90 % of the likely slopes; inf for never."""
+    """Remaining ms, inf for never: likely (10 %) the earliest, the middle, likely the latest.
+
+    The latest does not count on wear that speeds up.
+    """
 
     early: Floats
     half: Floats
@@ -142,16 +146,14 @@ class _Life(NamedTuple):
 def _life(rows: Any, reach: Floats, healthy: Floats) -> _Life:
     sign = np.sign(reach - healthy)
     room = np.maximum((reach - rows["level"]) * sign, 0.0)
-    speed, error = rows["slope"] * sign, rows["error"] * _DECILE
-    return _Life(*(_over(room, s) for s in (speed + error, speed, speed - error)))
-
-
-def _over(room: Floats, speed: Floats) -> Floats:
-    """Return the time to cross ``room``: 0 for none left, inf when not moving towards it."""
-    moving = speed > 0
-    time = np.where(moving, room / np.where(moving, speed, 1.0), np.inf)
-    left: Floats = np.where(room == 0, 0.0, time)
-    return left
+    speed, growth = rows["slope"] * sign, rows["growth"]
+    error = np.where(np.isfinite(rows["error"]), rows["error"] * _DECILE, 0.0)
+    way = error * rows["lever"]
+    return _Life(
+        crossing(np.maximum(room - way, 0.0), speed + error, growth),
+        crossing(room, speed, growth),
+        crossing(np.where(room > 0, room + way, 0.0), speed - error, np.zeros(len(rows))),
+    )
 
 
 def _push(rows: Any, now_ms: Ints) -> None:
@@ -166,73 +168,27 @@ def _push(rows: Any, now_ms: Ints) -> None:
 
 
 def _fit(rows: Any, window_ms: Floats) -> None:
-    """Write level, slope and error of the surest line into each row; part 0 for none."""
+    """Write the surest fit into each row; part 0 for none."""
     place = (rows["pushed"][:, None] + np.arange(-POINTS, 0)) % POINTS
     each = np.arange(len(rows))[:, None]
     filled = np.arange(POINTS, 0, -1) <= rows["pushed"][:, None]
-    age = np.where(filled, rows["at_ms"][each, place] - rows["now_ms"][:, None], 0).astype(
-        np.float64
-    )
+    past = rows["at_ms"][each, place] - rows["now_ms"][:, None]
+    x = np.where(filled, past, 0).astype(np.float64)
     y = np.where(filled, rows["value"][each, place], 0.0).astype(np.float64)
-    best = np.zeros(len(rows))
-    rows["part"], rows["slope"], rows["error"] = 0.0, 0.0, np.inf
+    long = (window_ms >= _DAILY_MS) & (rows["pushed"] >= _DAILY_POINTS)
+    if long.any():
+        phase = (rows["at_ms"][each, place] % _DAY_MS) * (2 * np.pi / _DAY_MS)
+        y[long] = without_day(x[long], y[long], filled[long], phase[long])
+    best = np.full(len(rows), -1.0)
+    rows["part"] = 0.0
     for part in _PARTS:
         reach = (window_ms * part)[:, None]
-        used = filled & (-age <= reach)
-        line = _line(age, y, used)
-        covers = line.covers >= 0.6 * reach[:, 0]
-        sure = np.abs(line.slope) / line.error
-        surer = covers & (sure > best) & line.straight
-        if part == 1.0:
-            rows["level"] = np.where(line.points > 0, line.level, rows["level"])
-        for name, found in (("slope", line.slope), ("error", line.error), ("level", line.level)):
-            rows[name] = np.where(surer, found, rows[name])
-        rows["part"] = np.where(
-            surer, part, np.where(covers & (rows["part"] == 0), part, rows["part"])
-        )
+        found = fit(x, y, filled & (-x <= reach))
+        sure = np.where(found.steady, np.abs(found.slope) / found.error, 0.0)
+        surer = (found.covers >= 0.8 * reach[:, 0]) & (sure > best)
+        for name in ("level", "slope", "error", "growth"):
+            rows[name] = np.where(surer, getattr(found, name), rows[name])
+        rows["error"] = np.where(surer & ~found.steady, np.inf, rows["error"])
+        rows["lever"] = np.where(surer, found.covers / 2, rows["lever"])
+        rows["part"] = np.where(surer, part, rows["part"])
         best = np.where(surer, sure, best)
-
-
-class _Line(NamedTuple):
-    points: Ints
-    covers: Floats
-    level: Floats
-    slope: Floats
-    error: Floats
-    straight: Flags
-
-
-def _line(x: Floats, y: Floats, used: Flags) -> _Line:
-    """Least squares per row over the ``used`` points; level is the line's value at x = 0."""
-    count = used.sum(axis=1)
-    n = np.maximum(count, 1)
-    x0 = np.where(used, x, 0.0).sum(axis=1) / n
-    y0 = np.where(used, y, 0.0).sum(axis=1) / n
-    dx, dy = np.where(used, x - x0[:, None], 0.0), np.where(used, y - y0[:, None], 0.0)
-    sxx = np.maximum((dx * dx).sum(axis=1), 1e-9)
-    slope = (dx * dy).sum(axis=1) / sxx
-    rest = np.where(used, dy - slope[:, None] * dx, 0.0)
-    square = (rest * rest).sum(axis=1)
-    alike = (rest[:, 1:] * rest[:, :-1]).sum(axis=1) / np.maximum(square, 1e-30)
-    alike = np.clip(alike + 4.0 / n, 0.0, 0.9)
-    fair = np.maximum(count - 2, 1)
-    error = np.sqrt(square / fair / sxx * (1 + alike) / (1 - alike))
-    tiny = 1e-9 * (np.abs(y0) + 1e-3) / np.sqrt(sxx)
-    return _Line(
-        count,
-        np.where(used, -x, 0.0).max(axis=1),
-        y0 - slope * x0,
-        slope,
-        np.where(count >= FEWEST, np.maximum(error, tiny), np.inf),
-        square <= _jump(dy, used),
-    )
-
-
-def _jump(dy: Floats, used: Flags) -> Floats:
-    """Return the squares left by the best single jump between two levels, per row."""
-    left_n, left = np.cumsum(used, axis=1), np.cumsum(dy, axis=1)
-    right_n: Ints = left_n[:, -1:] - left_n
-    gained = left**2 / np.maximum(left_n, 1) + left**2 / np.maximum(right_n, 1)
-    split = (left_n >= 2) & (right_n >= 2)
-    squares: Floats = (dy * dy).sum(axis=1) - np.where(split, gained, 0.0).max(axis=1)
-    return squares

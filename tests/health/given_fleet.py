@@ -77,8 +77,8 @@ def _block(stream: _Stream, names: list[str], at_s: float, wear: Mapping[str, We
 
 
 def raised(
-    profile: Profile, devices: int, days: float, *, seed: int, wear: Mapping[str, Wear] | None = None,
-    only: Sequence[str] = (), coarse_s: float = 60.0,
+    profile: Profile, devices: int, days: float, *, seed: int, coarse_s: float = 60.0,
+    wear: Mapping[str, Wear] | None = None, only: Sequence[str] = (),
 ) -> list[tuple[float, Alarm]]:  # fmt: skip
     """Step such a fleet and return (day, alarm) of every alarm that was raised."""
     code = profile.model.code

@@ -18,8 +18,8 @@ WIDTHS = (("pressure", "current"), ("current", "pressure"), ("pressure",))
 def _rows(seed: int, count: int) -> list[Block | Note]:
     """Readings of three pumps that glitch, drift and fall silent, one row or note at a time."""
     random = np.random.default_rng(seed)
-    at = {device: readings.START_MS for device in DEVICES}
-    drift = {device: 0.0 for device in DEVICES}
+    at = dict.fromkeys(DEVICES, readings.START_MS)
+    drift = dict.fromkeys(DEVICES, 0.0)
     rows: list[Block | Note] = []
     for _ in range(count):
         device = DEVICES[random.integers(3)]
