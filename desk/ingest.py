@@ -112,7 +112,7 @@ class Ingest:
         *,
         models: Mapping[str, str],
         now: Callable[[], datetime],
-        on_alarms: Callable[[Sequence[Alarm]], None],
+        on_alarms: Callable[[Sequence[Alarm]], object],
         catalog: Mapping[str, DeviceModel] = MODELS,
     ) -> None:
         """``models`` is the register: device id -> model code. ``on_alarms`` opens tickets."""

@@ -83,8 +83,8 @@ class Tally:
     @staticmethod
     def restored(state: list[Any]) -> "Tally":
         """Return the tally that ``state`` was taken from."""
-        *counts, boots = state
+        received, stored, duplicate, quarantined, boots = state
         seen = {
             b: BootSeen(floor, high, [tuple(g) for g in gaps]) for b, floor, high, gaps in boots
         }
-        return Tally(*counts, seen)
+        return Tally(received, stored, duplicate, quarantined, seen)

@@ -17,9 +17,7 @@ from aftersales.visit import ENDED, Visit
 from desk.office import Office
 from desk.tickets import UnknownRecord, move_ticket, note_on_ticket
 from desk.visits import move_visit
-from scheduler.plan import Place
 from scheduler.published import Published
-from scheduler.travel import Travel
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.25
@@ -32,9 +30,9 @@ Repair = Callable[[str, str, datetime], object]
 class Crew:
     """Plays all technicians, in a thread of its own."""
 
-    def __init__(self, office: Office, repair: Repair, travel: Travel) -> None:
+    def __init__(self, office: Office, repair: Repair) -> None:
         """``repair`` is called with device, component and instant of every repair."""
-        self._office, self._repair, self._travel = office, repair, travel
+        self._office, self._repair = office, repair
         self._offered: dict[tuple[str, int], datetime] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="crew", daemon=True)
@@ -61,7 +59,7 @@ class Crew:
         """Take every step that is due now."""
         now = self._office.now()
         with self._office.records.read() as work:
-            visits = [v for v in work.shelf(Visit).find(limit=_MANY, newest_first=True)]
+            visits = list(work.shelf(Visit).find(limit=_MANY, newest_first=True))
             plans = work.shelf(Published).find(limit=1, newest_first=True)
             staff = {t.id: t for t in work.shelf(Technician).find(limit=_MANY)}
         travel_s = {
@@ -113,8 +111,3 @@ class Crew:
 
     def _note(self, visit: Visit, type: str, by: By) -> None:
         note_on_ticket(self._office, visit.ticket, type, {"visit": visit.id}, by)
-
-
-def place_of(technician: Technician) -> Place:
-    """Return where a technician starts the day."""
-    return Place(technician.home_latitude, technician.home_longitude)

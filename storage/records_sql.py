@@ -87,7 +87,7 @@ class _SqlJournal(Journal):
         ).first()
         id, prev_hash = (last.id + 1, last.hash) if last else (1, GENESIS)
         event = chained(draft, id, prev_hash)
-        row = {name: getattr(event, name) for name in JOURNAL.c.keys()}
+        row = {name: getattr(event, name) for name in JOURNAL.c.keys()}  # noqa: SIM118 - a ColumnCollection iterates its columns
         row["data"] = msgspec.json.encode(event.data).decode()
         self._connection.execute(sa.insert(JOURNAL).values(row))
         return event

@@ -9,7 +9,6 @@ import enum
 import types
 import typing
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -64,16 +63,22 @@ def _bare(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-@lru_cache(maxsize=64)
+_KNOWN: dict[type[Any], tuple[_Field, ...]] = {}
+
+
 def _fields(kind: type[Any]) -> tuple[_Field, ...]:
+    if kind not in _KNOWN:
+        _KNOWN[kind] = tuple(_read_fields(kind))
+    return _KNOWN[kind]
+
+
+def _read_fields(kind: type[Any]) -> typing.Iterator[_Field]:
     hints = typing.get_type_hints(kind)
-    fields = []
     for field in dataclasses.fields(kind):
         hint, optional = _bare(hints[field.name])
         is_enum = isinstance(hint, type) and issubclass(hint, enum.Enum)
         column = sa.Text if is_enum else _PLAIN.get(hint)
-        fields.append(_Field(field.name, hint, column, optional))
-    return tuple(fields)
+        yield _Field(field.name, hint, column, optional)
 
 
 def table_of(
@@ -106,7 +111,7 @@ def to_row(record: Any) -> dict[str, Any]:
     return row
 
 
-def from_row(kind: type[T], row: typing.Mapping[str, Any]) -> T:
+def from_row(kind: type[T], row: typing.Any) -> T:
     """Return the record of a row that ``to_row`` made."""
     values = {}
     for f in _fields(kind):

@@ -3,17 +3,17 @@
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+
 from aftersales.customer import Organization
 from aftersales.team import Technician
 from aftersales.ticket import Ticket
-from aftersales.visit import Visit
-from health.alarm import Alarm
-from health.fault import Fault
-
 from aftersales.user import SignIn, User
+from aftersales.visit import Visit
 from equipment.credential import Credential
 from equipment.device import Device, Site
 from equipment.quarantine import Quarantined
+from health.alarm import Alarm
+from health.fault import Fault
 from scheduler.published import Published
 from storage.rows import Instant, table_of
 

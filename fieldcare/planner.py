@@ -1,0 +1,100 @@
+"""The planner: solves in a process of its own, so that a crash or a long search harms nobody."""
+
+import logging
+import multiprocessing
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime, timedelta
+
+from desk.office import Office
+from desk.planning import NoPlan, Overtaken, moved_since, plan_visits
+from fieldcare.solving import Task, solve_day, warm
+from scheduler.plan import DayPlan, Technician, VisitRequest
+from scheduler.travel import Travel
+
+log = logging.getLogger(__name__)
+_LOOK_S = 0.3
+_GRACE_S = 30.0
+_OLD_AFTER = timedelta(minutes=10)
+
+
+class Planner:
+    """Plans again whenever tickets or visits changed. One thread, one solver process."""
+
+    def __init__(self, office: Office, travel: Travel, limit_s: float) -> None:
+        self._office, self._travel, self._limit_s = office, travel, limit_s
+        self._pool: ProcessPoolExecutor | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+        self.busy = False
+        self._again_at = office.now()
+
+    def start(self) -> None:
+        """Start the thread, and the solver process, which loads meanwhile."""
+        self._executor().submit(warm)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a search under way is given up."""
+        self._stopping.set()
+        self._kill()
+        self._thread.join(5)
+
+    def _executor(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=spawn)
+        return self._pool
+
+    def _kill(self) -> None:
+        """Stop the solver process; the next search starts another."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        head = -1
+        while not self._stopping.wait(_LOOK_S):
+            try:
+                head = self._look(head)
+            except Exception:
+                log.exception("planning failed; the last plan stays")
+                self._stopping.wait(_GRACE_S / 10)
+
+    def _look(self, head: int) -> int:
+        """Plan if anything moved since ``head`` or the plan grew old; return the new head."""
+        now = self._office.now()
+        with self._office.records.read() as work:
+            if head >= 0 and now < self._again_at and not moved_since(work, head):
+                return head
+        self.busy = True
+        try:
+            head = plan_visits(self._office, self._solve, self._travel)
+            self._again_at = now + _OLD_AFTER
+        except Overtaken as error:
+            log.info("plan overtaken, planning again", extra={"why": str(error)})
+        finally:
+            self.busy = False
+        return head
+
+    def _solve(
+        self,
+        requests: Sequence[VisitRequest],
+        technicians: Sequence[Technician],
+        now: datetime,
+        published: DayPlan | None,
+    ) -> DayPlan:
+        task = Task(list(requests), list(technicians), self._travel, now, self._limit_s, published)
+        try:
+            return self._executor().submit(solve_day, task).result(self._limit_s + _GRACE_S)
+        except Late as error:
+            self._kill()
+            raise NoPlan(f"no answer within {self._limit_s + _GRACE_S:.0f} s") from error
+        except BrokenProcessPool as error:
+            self._kill()
+            raise NoPlan("the solver process ended") from error

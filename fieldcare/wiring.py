@@ -1,0 +1,288 @@
+"""Wiring: the only place that knows which engine is behind each port, and what runs where."""
+
+import contextlib
+import logging
+import secrets
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import uvicorn
+
+from aftersales.workdays import china
+from api.app import create_app
+from api.context import Backstage, Demo
+from collector.admission import Principal, device_principal
+from collector.committer import Committer
+from collector.endpoint import Endpoint
+from collector.mqtt import Broker, listen
+from desk.ingest import Ingest
+from desk.office import Office
+from desk.tickets import act_on
+from equipment.credential import Credential, credential, matches
+from equipment.device import Device
+from fieldcare.planner import Planner
+from fieldcare.settings import Settings, WrongSetting
+from health.bank import Bank
+from health.profile import SHIPPED, Profile
+from health.profile import load as load_profile
+from scheduler.travel import crow_flies
+from storage.influx import InfluxTelemetry
+from storage.influx_link import Server
+from storage.interface import Records, Telemetry
+from storage.mailbox import SqliteMailbox
+from storage.records_sql import SqlRecords
+from storage.sqlite import SqliteTelemetry
+
+log = logging.getLogger(__name__)
+_MANY = 1_000_000
+_ROLL_EVERY_S = 3600.0
+_SCHEMES = {"influx": "http", "influxs": "https"}
+
+Now = Callable[[], datetime]
+
+
+class Part(Protocol):
+    """Something that runs until it is stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End; return when it has ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The two stores of a process."""
+
+    records: Records
+    telemetry: Telemetry
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.telemetry.close()
+        self.records.close()
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Open, and bring up to date, the stores that ``settings`` name."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    records = SqlRecords(settings.records_url)
+    return Stores(records, _telemetry(settings, records))
+
+
+def _telemetry(settings: Settings, records: Records) -> Telemetry:
+    path = settings.data / "telemetry.sqlite"
+    if settings.telemetry == "sqlite":
+        return SqliteTelemetry(path)
+    with records.read() as work:
+        models = {d.id: d.model for d in work.shelf(Device).find(limit=_MANY)}
+    return InfluxTelemetry(influx_server(settings.telemetry), path, models)
+
+
+def influx_server(url: str) -> Server:
+    """Return what ``influx://user:password@host:port/bucket?org=..`` names.
+
+    The user ``token`` gives a token as password.
+
+    ``influxs://`` speaks TLS. Raises WrongSetting without the password in its text.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or not parts.hostname or not parts.path.strip("/"):
+        raise WrongSetting("telemetry is not sqlite or influx://user:password@host:port/bucket")
+    secret, org = unquote(parts.password or ""), parse_qs(parts.query).get("org", ["-"])[0]
+    address = f"{_SCHEMES[parts.scheme]}://{parts.hostname}:{parts.port or 8086}"
+    bucket = parts.path.strip("/")
+    if parts.username == "token":
+        return Server(address, bucket, org, token=secret)
+    return Server(address, bucket, org, user=unquote(parts.username or ""), password=secret)
+
+
+def profiles(settings: Settings) -> dict[str, Profile]:
+    """Return the shipped profiles, and those in the installation's folder, which win."""
+    own = sorted(settings.profiles_folder.glob("*.yaml"))
+    loaded = (load_profile(file.read_text("utf-8"), file.name) for file in own)
+    return {**SHIPPED, **{profile.model.code: profile for profile in loaded}}
+
+
+def desk_of(settings: Settings, stores: Stores, now: Now) -> Office:
+    """Return what the desk works with."""
+    return Office(stores.records, stores.telemetry, now, china(), settings.zone)
+
+
+class Collecting:
+    """Messages in: a listener, the committer, and what is done with every message."""
+
+    def __init__(self, settings: Settings, office: Office) -> None:
+        rules = profiles(settings)
+        with office.records.read() as work:
+            models = {d.id: d.model for d in work.shelf(Device).find(limit=_MANY)}
+        models = {device: model for device, model in models.items() if model in rules}
+        self.ingest = Ingest(
+            office.telemetry,
+            office.records,
+            Bank(rules, models),
+            models=models,
+            catalog={code: profile.model for code, profile in rules.items()},
+            now=office.now,
+            on_alarms=partial(act_on, office),
+        )
+        self._office, self._settings = office, settings
+        self._committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
+        self._listener: Endpoint | Broker | None = None
+
+    def _listen(self) -> Endpoint | Broker:
+        settings = self._settings
+        if settings.broker:
+            return listen(settings.broker, self._committer)
+        endpoint = Endpoint(
+            self._committer,
+            authenticator(self._office.records),
+            host=settings.mqtt_host,
+            port=settings.mqtt_port,
+            tls=_tls(settings),
+            clock=lambda: self._office.now().timestamp(),
+        )
+        endpoint.start()
+        return endpoint
+
+    @property
+    def port(self) -> int:
+        """Where devices connect, 0 with a broker of its own."""
+        return self._listener.port if isinstance(self._listener, Endpoint) else 0
+
+    def start(self) -> None:
+        """Continue where the last process stopped, then listen."""
+        replayed = self.ingest.resume()
+        log.info("rules resumed", extra={"batches_replayed": replayed})
+        self._committer.start()
+        self._listener = self._listen()
+
+    def stop(self) -> None:
+        """Take nothing new, keep and acknowledge what was taken, keep a checkpoint."""
+        if self._listener is not None:
+            self._listener.stop()
+        if self._committer.stop():
+            self.ingest.checkpoint()
+
+
+def authenticator(records: Records) -> Callable[[str, str], Principal | None]:
+    """Return how the endpoint learns who a username and password are: a device, or nobody."""
+
+    def authenticate(username: str, password: str) -> Principal | None:
+        with records.read() as work:
+            kept = work.shelf(Credential).get(username)
+        if kept is None or not matches(kept, password):
+            return None
+        return device_principal(username)
+
+    return authenticate
+
+
+def issue_credential(records: Records, device: str) -> str:
+    """Give ``device`` a new secret, which replaces the old one, and return it."""
+    secret = secrets.token_urlsafe(18)
+    with records.begin() as work:
+        work.shelf(Credential).put(credential(device, secret, secrets.token_hex(8)))
+    return secret
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return context
+
+
+def planner(settings: Settings, office: Office) -> Planner:
+    """Return the part that plans."""
+    return Planner(office, crow_flies(), settings.plan_limit_s)
+
+
+class Rounds:
+    """What is done by the clock: old readings are forgotten."""
+
+    def __init__(self, settings: Settings, office: Office) -> None:
+        self._keep = timedelta(days=settings.keep_days)
+        self._office = office
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopping.set()
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_ROLL_EVERY_S):
+            try:
+                keep_from = self._office.now() - self._keep
+                self._office.telemetry.roll(int(keep_from.timestamp() * 1000))
+            except Exception:
+                log.exception("old readings could not be forgotten")
+
+
+def backstage(
+    settings: Settings,
+    office: Office,
+    *,
+    speed: float = 1.0,
+    collecting: Collecting | None = None,
+    planning: Planner | None = None,
+    demo: Demo | None = None,
+) -> Backstage:
+    """Return what the API needs of the parts that run in this process."""
+    return Backstage(
+        office=office,
+        speed=speed,
+        demo=demo,
+        models={code: profile.model for code, profile in profiles(settings).items()},
+        tally=collecting.ingest.tallies.get if collecting else lambda _device: None,
+        planning=(lambda: planning.busy) if planning else lambda: False,
+    )
+
+
+def server(settings: Settings, stage: Backstage) -> uvicorn.Server:
+    """Return the HTTP server; ``run`` serves until ``should_exit`` is set."""
+    config = uvicorn.Config(
+        create_app(stage),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=1000,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    return uvicorn.Server(config)
+
+
+@contextlib.contextmanager
+def announced(http: uvicorn.Server, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell the address as soon as ``http``, which runs in the block, listens."""
+
+    def wait() -> None:
+        while not http.started and not http.should_exit:
+            time.sleep(0.05)
+        if http.started:
+            host, port = http.servers[0].sockets[0].getsockname()[:2]
+            tell(f"http://{host}:{port}")
+
+    threading.Thread(target=wait, name="announcer", daemon=True).start()
+    yield
