@@ -13,9 +13,13 @@ import type { Session } from "./shapes";
 
 const PAGE = 100;
 
-/** Ages and counts change without an event; without a live connection everything does. */
+const QUICK_S = 5;
+const FAST = 10;
+
+/** Ages and counts change without an event: quickly in a fast demo, and all without events. */
 function useEvery(calm_s: number): number {
-  return useIsLive() ? calm_s * 1000 : Math.min(calm_s, 5) * 1000;
+  const fast = (useClock().data?.speed ?? 1) >= FAST;
+  return useIsLive() && !fast ? calm_s * 1000 : Math.min(calm_s, QUICK_S) * 1000;
 }
 
 export function useSession() {

@@ -5,8 +5,8 @@ const PRINTED: Record<string, string> = {
   Cel: "°C",
   "MOhm.cm": "MΩ·cm",
   uL: "µL",
-  "10*9/L": "10⁹/L",
-  "10*12/L": "10¹²/L",
+  "10*9/L": "×10⁹/L",
+  "10*12/L": "×10¹²/L",
 };
 
 /** Returns how `code` is printed; annotations lose their braces, plain counts have no unit. */
@@ -15,10 +15,11 @@ export function unit_text(code: string): string {
   return code.replace(/\{(count|test|step)\}/g, "").replace(/[{}]/g, "");
 }
 
-/** Returns `value` with four significant digits at most and its unit. */
+/** Returns `value` with four significant digits at most and its unit; a percent sign stands close. */
 export function quantity(value: number | null | undefined, code: string): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const unit = unit_text(code);
+  if (unit === "%") return `${figures(value)}%`;
   return unit ? `${figures(value)}\u00a0${unit}` : figures(value);
 }
 

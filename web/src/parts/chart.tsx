@@ -62,7 +62,7 @@ function Chart(props: Props) {
 /** The same chart is not drawn again: what is around it changes every second. */
 export default memo(Chart, (a, b) => JSON.stringify(a) === JSON.stringify(b));
 
-type Palette = Record<"line" | "band" | "text" | "grid" | "warn" | "fail" | "mark", string>;
+type Palette = Record<"line" | "band" | "ground" | "text" | "grid" | "warn" | "fail" | "mark", string>;
 
 function palette(box: HTMLElement): Palette {
   const style = getComputedStyle(box);
@@ -70,6 +70,7 @@ function palette(box: HTMLElement): Palette {
   return {
     line: colour("--accent"),
     band: colour("--band"),
+    ground: colour("--panel"),
     text: colour("--muted"),
     grid: colour("--line"),
     warn: colour("--warn"),
@@ -141,6 +142,7 @@ function draw_limits(plot: uPlot, lines: ChartLine[], colours: Palette): void {
   const { ctx, bbox } = plot;
   const ratio = window.devicePixelRatio;
   ctx.save();
+  let left = bbox.left + 6 * ratio; // labels stand side by side, for limits may be close
   for (const line of lines) {
     const y = Math.round(plot.valToPos(line.value, "y", true));
     if (y < bbox.top || y > bbox.top + bbox.height) continue;
@@ -154,7 +156,13 @@ function draw_limits(plot: uPlot, lines: ChartLine[], colours: Palette): void {
     ctx.font = `${10 * ratio}px sans-serif`;
     ctx.textAlign = "left";
     const above = y - bbox.top > 16 * ratio;
-    ctx.fillText(line.label, bbox.left + 6 * ratio, above ? y - 4 * ratio : y + 12 * ratio);
+    const place = above ? y - 4 * ratio : y + 12 * ratio;
+    ctx.setLineDash([]);
+    ctx.lineWidth = 3 * ratio;
+    ctx.strokeStyle = colours.ground;
+    ctx.strokeText(line.label, left, place);
+    ctx.fillText(line.label, left, place);
+    left += ctx.measureText(line.label).width + 14 * ratio;
   }
   ctx.restore();
 }

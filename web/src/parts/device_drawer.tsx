@@ -11,7 +11,6 @@ import { with_gaps } from "../series";
 import { quantity } from "../units";
 import type { ChartLine } from "./chart";
 import { LastSeen } from "./devices";
-import { Hint } from "./hint";
 import { Inject } from "./inject";
 import { StateMark, StateTag } from "./states";
 import { Trouble } from "./trouble";
@@ -87,7 +86,7 @@ function FaultCard({ fault }: { fault: Fault }) {
       <p className="says">{pick(fault.says)}</p>
       <p className="facts-line muted">
         <span>{moment(fault.opened_at, now, language)}</span>
-        {fault.react_by && (
+        {fault.react_by && Date.parse(fault.react_by) > now && (
           <span className="over">{say("act_before", { at: moment(fault.react_by, now, language) })}</span>
         )}
         {fault.ticket && (
@@ -147,14 +146,13 @@ function Charts({ id, metrics, span_ms }: { id: string; metrics: Metric[]; span_
   const names = metrics.map((metric) => metric.name);
   const series = useSeries(id, names, span_ms);
   if (series.isError) return <Trouble error={series.error} retry={() => void series.refetch()} />;
-  return metrics.map((metric) => (
-    <MetricChart
-      key={metric.name}
-      metric={metric}
-      series={series.data?.series.find((one) => one.name === metric.name)}
-      waiting={series.isPending}
-    />
-  ));
+  const of = (metric: Metric) => series.data?.series.find((one) => one.name === metric.name);
+  const drawn = (metric: Metric) => Number((of(metric)?.at.length ?? 0) > 1);
+  return [...metrics]
+    .sort((a, b) => drawn(b) - drawn(a)) // what has a line first; many are measured once a day
+    .map((metric) => (
+      <MetricChart key={metric.name} metric={metric} series={of(metric)} waiting={series.isPending} />
+    ));
 }
 
 type ChartProps = { metric: Metric; series: Series | undefined; waiting: boolean };
@@ -162,18 +160,19 @@ type ChartProps = { metric: Metric; series: Series | undefined; waiting: boolean
 function MetricChart({ metric, series, waiting }: ChartProps) {
   const { say, pick } = useWords();
   const lines = limits(metric, say("limit_warn"), say("limit_fail"));
+  const points = series?.at.length ?? 0;
   return (
     <article className="metric">
       <h4>
         <span>{pick(metric.title)}</span> <b>{quantity(metric.value, metric.unit)}</b>
       </h4>
       {waiting && <Skeleton.Node active className="chart-waiting" />}
-      {series && series.at.length > 1 && (
+      {series && points > 1 && (
         <Suspense fallback={<Skeleton.Node active className="chart-waiting" />}>
           <Chart title={pick(metric.title)} unit={metric.unit} {...with_gaps(series)} lines={lines} />
         </Suspense>
       )}
-      {!waiting && (series?.at.length ?? 0) < 2 && <Hint title={say("no_points")} />}
+      {!waiting && points < 2 && <p className="muted">{say(points ? "one_point" : "no_points")}</p>}
     </article>
   );
 }

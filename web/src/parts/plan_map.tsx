@@ -16,6 +16,7 @@ type Props = {
 };
 /** Up to so many sites are named on the map; of more, the one under the pointer. */
 const NAMED = 16;
+const SCALE_PX = 44;
 
 type Spot = { latitude: number; longitude: number; title: string; state: string };
 
@@ -125,7 +126,8 @@ function draw_grid(map: L.Map, grid: L.LayerGroup): void {
       ],
       style,
     ).addTo(grid);
-    degree([latitude, bounds.getWest()], `${trim(latitude)}° N`, "side").addTo(grid);
+    const above_scale = map.getSize().y - map.latLngToContainerPoint([latitude, 0]).y > SCALE_PX;
+    if (above_scale) degree([latitude, bounds.getWest()], `${trim(latitude)}° N`, "side").addTo(grid);
   }
 }
 

@@ -1,21 +1,15 @@
 /** One ticket: why it is there, what can be done, its promises, its visit, what happened. */
 import { Drawer, Skeleton, Timeline } from "antd";
-import { lazy, Suspense, useMemo } from "react";
 import { useNow } from "../clock";
-import { read_evidence, type Evidence } from "../evidence";
 import { useOpened } from "../opened";
-import { useDevice, useTicket } from "../queries";
+import { useTicket } from "../queries";
 import { useWords } from "../settings";
-import type { Alarm, Metric, PromiseClock, Ticket, TimelineRow, Visit } from "../shapes";
+import type { PromiseClock, Ticket, TimelineRow, Visit } from "../shapes";
 import { moment, span } from "../time";
-import { figures, quantity } from "../units";
 import { Actions } from "./actions";
-import type { ChartLine } from "./chart";
+import { Alarms } from "./alarms";
 import { PromiseCountdown } from "./promise_clock";
 import { Trouble } from "./trouble";
-
-const Chart = lazy(() => import("./chart"));
-const DAY_MS = 86_400_000;
 
 export default function TicketDrawer({ id }: { id: string }) {
   const { say, pick } = useWords();
@@ -105,96 +99,12 @@ function Why({ ticket }: { ticket: Ticket }) {
   return (
     <>
       {says && !said_below && <p className="says">{says}</p>}
-      {react_by && <p className="over">{say("act_before", { at: moment(react_by, now, language) })}</p>}
+      {react_by && Date.parse(react_by) > now && (
+        <p className="over">{say("act_before", { at: moment(react_by, now, language) })}</p>
+      )}
       {!ticket.fault && ticket.alarms.length === 0 && <p className="muted">{say("why_report")}</p>}
-      {ticket.alarms.map((alarm) => (
-        <AlarmCard key={alarm.id} alarm={alarm} ticket={ticket} />
-      ))}
+      <Alarms alarms={ticket.alarms} device={ticket.device} says={says} />
     </>
-  );
-}
-
-function AlarmCard({ alarm, ticket }: { alarm: Alarm; ticket: Ticket }) {
-  const { say, pick, language } = useWords();
-  const now = useNow();
-  const seen = useMemo(() => read_evidence(alarm.evidence), [alarm.evidence]);
-  return (
-    <article className="alarm">
-      <p>
-        <span className={`dot ${alarm.severity}`} aria-hidden /> {pick(alarm.says)}
-      </p>
-      <p className="muted facts-line">
-        <span>{moment(alarm.raised_at, now, language)}</span>
-        <span>
-          {alarm.cleared_at ? say("cleared", { at: moment(alarm.cleared_at, now, language) }) : say("active")}
-        </span>
-        <span>
-          {say("rule")} <code>{alarm.rule}</code>
-        </span>
-        {seen.historical && <span className="chip">{say("historical")}</span>}
-      </p>
-      {seen.at.length > 1 && <Seen seen={seen} alarm={alarm} ticket={ticket} />}
-    </article>
-  );
-}
-
-function Seen({ seen, alarm, ticket }: { seen: Evidence; alarm: Alarm; ticket: Ticket }) {
-  const { say, pick } = useWords();
-  const metric = useMetric(ticket.device, alarm.metric);
-  const unit = metric?.unit ?? "1";
-  const lines = seen.lines.map((line): ChartLine => {
-    return { value: line.value, kind: line.kind, label: `${say(line.key)} ${quantity(line.value, unit)}` };
-  });
-  return (
-    <>
-      <Suspense fallback={<Skeleton.Node active className="chart-waiting" />}>
-        <Chart
-          title={pick(metric?.title) || alarm.metric}
-          unit={unit}
-          at={seen.at}
-          mean={seen.value}
-          trend={trend(seen)}
-          lines={lines}
-          all_limits
-          height={190}
-        />
-      </Suspense>
-      <p className="muted">{say("evidence_window", { n: seen.at.length })}</p>
-      <Facts seen={seen} unit={unit} />
-    </>
-  );
-}
-
-function useMetric(device: string | null, name: string): Metric | undefined {
-  return useDevice(device ?? "", device !== null).data?.metrics.find((metric) => metric.name === name);
-}
-
-/** The straight line of a trend rule, through its level at the last point. */
-function trend(seen: Evidence): number[] | undefined {
-  const { level, slope_per_day, at } = seen;
-  const last = at.at(-1);
-  if (level === null || slope_per_day === null || last === undefined) return undefined;
-  return at.map((ms) => level + (slope_per_day * (ms - last)) / DAY_MS);
-}
-
-function Facts({ seen, unit }: { seen: Evidence; unit: string }) {
-  const { say, language } = useWords();
-  const now = useNow();
-  const text = {
-    value: (v: number) => quantity(v, unit),
-    bare: figures,
-    span: (v: number) => span(v, language),
-    time: (v: number) => moment(v, now, language),
-  };
-  return (
-    <dl className="facts">
-      {seen.facts.map((fact) => (
-        <div key={fact.key}>
-          <dt>{say(fact.key)}</dt>
-          <dd>{text[fact.shown](fact.value)}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

@@ -32,6 +32,7 @@ test.each([
   [36.999999, "Cel", "37\u00a0°C"],
   [16.04, "MOhm.cm", "16.04\u00a0MΩ·cm"],
   [0.05, "1", "0.05"],
+  [4.06, "%", "4.06%"],
   [3, "{count}", "3"],
   [50_000, "{RLU}", "50\u202f000\u00a0RLU"],
   [58.2, "mV/{decade}", "58.2\u00a0mV/decade"],
@@ -41,7 +42,7 @@ test.each([
 });
 
 test("figures and units stay short", () => {
-  expect([figures(1.23456), figures(-62), unit_text("10*9/L")]).toEqual(["1.235", "-62", "10⁹/L"]);
+  expect([figures(1.23456), figures(-62), unit_text("10*9/L")]).toEqual(["1.235", "-62", "×10⁹/L"]);
 });
 
 test("a far limit does not squash a chart, a near one is shown", () => {
