@@ -114,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=40)
     parser.add_argument("--days", type=float, default=28)
+    parser.add_argument("--seed", type=int, default=11, help="of the healthy fleet")
     parser.add_argument("--only", choices=("wear", "false"))
     asked = parser.parse_args()
     if asked.only != "false":
@@ -133,7 +134,7 @@ def main() -> None:
     if asked.only != "wear":
         print(f"\nfalse faults on {asked.devices} healthy devices, {asked.days:g} days each")
         for code, profile in SHIPPED.items():
-            count = faults(raised(profile, asked.devices, asked.days, seed=11))
+            count = faults(raised(profile, asked.devices, asked.days, seed=asked.seed))
             per = 1000 * sum(count.values()) / (asked.devices * asked.days)
             print(f"{code}: {per:.2f} per 1000 device-days  {dict(count)}")
 
