@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 _ANSWER_S: Final = 20.0
+_GOODBYE_S: Final = 2.0
 _BACKOFF_S: Final = (0.2, 15.0)
 _HIGHEST_ID: Final = 65535
 _REFUSALS: Final = {
@@ -126,7 +127,10 @@ class Client:
                 wait_s = min(longest, wait_s * 2)
                 continue
             wait_s = shortest
-            await line.lost
+            try:
+                await line.lost.wait()
+            finally:
+                await line.ended()
             await self._sleep(wait_s)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -141,7 +145,8 @@ class Client:
     async def drained(self, within_s: float) -> bool:
         """Wait until all is acknowledged; return whether it was, in time."""
         try:
-            await asyncio.wait_for(self._empty.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
         except TimeoutError:
             return False
         return True
@@ -164,15 +169,15 @@ class Client:
         log.log(level, "device not connected", extra=facts)
 
     async def _connect(self) -> "_Line":
-        loop = asyncio.get_running_loop()
-        opening = loop.create_connection(
-            lambda: _Line(self), self.door.host, self.door.port, ssl=self.door.tls
-        )
-        _, line = await asyncio.wait_for(opening, _ANSWER_S)
+        loop, line = asyncio.get_running_loop(), _Line(self)
         try:
-            await asyncio.wait_for(asyncio.shield(line.accepted), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):  # wait_for may swallow a cancellation
+                await loop.create_connection(
+                    lambda: line, self.door.host, self.door.port, ssl=self.door.tls
+                )
+                await line.accepted
         except BaseException:
-            line.abort()
+            await line.ended()
             raise
         self._begin(line)
         return line
@@ -251,7 +256,7 @@ class _Line(asyncio.Protocol):
         self._answered = True
         self.writable = False
         self.accepted: asyncio.Future[None] = loop.create_future()
-        self.lost: asyncio.Future[None] = loop.create_future()
+        self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Introduce the device."""
@@ -289,8 +294,7 @@ class _Line(asyncio.Protocol):
             self.accepted.set_exception(ConnectionResetError("hung up before the CONNACK"))
             self.accepted.exception()
         self._client.hung_up(self)
-        if not self.lost.done():
-            self.lost.set_result(None)
+        self.lost.set()
 
     def send(self, data: bytes) -> None:
         """Write ``data``."""
@@ -306,6 +310,20 @@ class _Line(asyncio.Protocol):
         """Hang up at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    async def ended(self) -> None:
+        """Return when the socket is closed; a line that was not told to close is cut."""
+        await asyncio.sleep(0)  # a connection made this instant has not told us yet
+        if self._transport is None:
+            return
+        if not self._transport.is_closing():
+            self._transport.abort()
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                await self.lost.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self.lost.wait()
 
     def _act_on(self, packet: packets.Packet) -> None:
         self._answered = True

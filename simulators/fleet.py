@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from equipment.device import Device
 from equipment.wire import Ack, Command, encode
 from simulators.client import Client, Counts, Door, Identity, Limits, Sleep
-from simulators.instants import ms_of
+from simulators.instants import at_of, ms_of
 from simulators.sayings import Said, Speaker
 from simulators.script import Script
 
@@ -51,11 +54,20 @@ class World:
 
 @dataclass(slots=True)
 class Progress:
-    """What the fleet did so far. ``values`` counts readings handed to the connections."""
+    """What the fleet did so far. ``values`` counts readings handed to the connections.
+
+    ``said_ms`` is how far each device has come in event time.
+    """
 
     devices: int = 0
     values: int = 0
     wire: Counts = field(default_factory=Counts)
+    said_ms: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def said_until(self) -> datetime | None:
+        """The instant from which a later run leaves nothing out: its ``since``."""
+        return at_of(min(self.said_ms.values())) if self.said_ms else None
 
 
 async def simulate(
@@ -71,14 +83,15 @@ async def simulate(
     """Let ``devices`` live at the broker ``door`` until ``stop``, then say goodbye.
 
     They speak from ``since`` (or now) on; what is older than now is caught up first. At the end
-    every device waits up to ``farewell_s`` for its acknowledgements. Returns what was done.
+    every device says all that was due, and waits up to ``farewell_s`` for its acknowledgements.
+    Returns what was done; ``said_until`` of it is where the next run goes on.
     """
     done = progress or Progress()
     gate = asyncio.Semaphore(_CONNECTING_AT_ONCE)
-    lives = [_Life(door, device, world, done, gate) for device in devices]
+    shared = _Shared(done, gate, ms_of(since or world.now()), secrets.token_hex(4))
+    lives = [_Life(door, device, world, shared) for device in devices]
     done.devices = len(lives)
-    start_ms = ms_of(since or world.now())
-    tasks = [asyncio.create_task(life.live(start_ms)) for life in lives]
+    tasks = [asyncio.create_task(life.live()) for life in lives]
     tasks += [asyncio.create_task(life.client.run()) for life in lives]
     watch = asyncio.create_task(stop.wait())
     try:
@@ -112,17 +125,24 @@ async def _ended(tasks: list["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class _Shared(NamedTuple):
+    """What all devices of a fleet have in common."""
+
+    done: Progress
+    gate: asyncio.Semaphore
+    start_ms: int
+    boot: str
+
+
 class _Life:
     """One device: it speaks when something is due, and answers when asked."""
 
-    def __init__(
-        self, door: Door, device: Device, world: World, done: Progress, gate: asyncio.Semaphore
-    ) -> None:
+    def __init__(self, door: Door, device: Device, world: World, shared: "_Shared") -> None:
         self._world = world
-        self._done = done
+        self._done = shared.done
+        self._done.said_ms[device.id] = shared.start_ms
         self._boot_ms = ms_of(world.now())
-        boot = f"{self._boot_ms // 1000:x}"
-        self.speaker = Speaker(world.seed, device, boot, thin_s=world.pace.thin_s)
+        self.speaker = Speaker(world.seed, device, shared.boot, thin_s=world.pace.thin_s)
         will = self.speaker.state("offline", 0)
         self.client = Client(
             door,
@@ -130,14 +150,14 @@ class _Life:
             listen_to=self.speaker.topic("cmd"),
             on_message=self._on_message,
             limits=world.limits,
-            counts=done.wire,
+            counts=shared.done.wire,
             sleep=world.sleep,
-            gate=gate,
+            gate=shared.gate,
         )
         self._answers: set[asyncio.Task[None]] = set()
 
-    async def live(self, cursor_ms: int) -> None:
-        """Introduce the device, then say whatever has become due since ``cursor_ms``."""
+    async def live(self) -> None:
+        """Introduce the device, then say whatever has become due."""
         await self.client.connected.wait()
         await self._say(self.speaker.birth(self._boot_ms))
         await self._say(self.speaker.state("online", self._now_ms()))
@@ -145,28 +165,36 @@ class _Life:
         wait_s = max(pace.quiet_s, self.speaker.row_every_s / pace.speed)
         await self._world.sleep(wait_s * self.speaker.analyzer.luck("turn"))
         while True:
-            until_ms = min(self._now_ms(), cursor_ms + _SPAN_MS)
-            await self._catch_up(cursor_ms, until_ms)
-            cursor_ms = max(cursor_ms, until_ms)
-            if cursor_ms + _SPAN_MS > self._now_ms():
-                await self._world.sleep(wait_s)
+            await self._catch_up()
+            await self._world.sleep(wait_s)
 
-    async def _catch_up(self, from_ms: int, to_ms: int) -> None:
-        episodes = self._world.script.episodes(self.speaker.device.id)
-        for said in self.speaker.readings(from_ms, to_ms, episodes):
-            await self._say(said)
-            self._done.values += said.values
-        for said in self.speaker.remarks(from_ms, to_ms, episodes):
-            await self._say(said)
+    async def _catch_up(self) -> None:
+        """Say all that is due by now; a long time in several turns."""
+        name = self.speaker.device.id
+        episodes = partial(self._world.script.episodes, name)
+        while (from_ms := self._done.said_ms[name]) < (now_ms := self._now_ms()):
+            to_ms = min(now_ms, from_ms + _SPAN_MS)
+            for said in self.speaker.readings(from_ms, to_ms, episodes()):
+                await self._say(said)
+                self._done.values += said.values
+            for said in self.speaker.remarks(from_ms, to_ms, episodes()):
+                await self._say(said)
+            self._done.said_ms[name] = to_ms
+            if to_ms == now_ms:
+                return
 
     async def say_goodbye(self, within_s: float) -> None:
-        """Tell the broker that the device goes offline, and leave when it has heard it."""
+        """Say what is left to say and that the device goes offline; leave when it is heard."""
         if self.client.connected.is_set():
             with contextlib.suppress(TimeoutError):
-                offline = self._say(self.speaker.state("offline", self._now_ms()))
-                await asyncio.wait_for(offline, within_s)
-                await self.client.drained(within_s)
+                async with asyncio.timeout(within_s):
+                    await self._last_words()
+            await self.client.drained(within_s)
         self.client.leave()
+
+    async def _last_words(self) -> None:
+        await self._catch_up()
+        await self._say(self.speaker.state("offline", self._now_ms()))
 
     def _now_ms(self) -> int:
         return ms_of(self._world.now())

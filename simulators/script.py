@@ -92,24 +92,31 @@ def _repaired(episode: Episode, what: str, at_ms: int) -> Episode:
     mode = MODES[episode.mode]
     if what not in (mode.id, mode.component) or not episode.active(at_ms, at_ms + 1):
         return episode
-    return replace(episode, repaired_ms=at_ms)
+    return replace(episode, repaired_ms=at_ms, healed=False)
 
 
 def drawn(
-    seed: int, devices: Iterable[Device], start: datetime, end: datetime, *, often: float = 1.0
+    seed: int,
+    devices: Iterable[Device],
+    start: datetime,
+    end: datetime,
+    *,
+    often: float = 1.0,
+    repaired: bool = True,
 ) -> list[Episode]:
     """Return the episodes that show in [start, end), each repaired some hours after its failure.
 
-    ``often`` multiplies the failures per year. The same seed always tells the same story,
-    whatever the window.
+    ``often`` multiplies the failures per year. Without ``repaired`` they wait for somebody to
+    repair them. The same seed always tells the same story, whatever the window.
     """
     from_ms, to_ms = ms_of(start), ms_of(end)
-    return [
+    showing = [
         episode
         for device in devices
         for episode in _life(seed, device, to_ms, often)
         if episode.active(from_ms, to_ms)
     ]
+    return [e if repaired or e.healed else replace(e, repaired_ms=None) for e in showing]
 
 
 def _life(seed: int, device: Device, to_ms: int, often: float) -> Iterator[Episode]:

@@ -3,6 +3,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_a_thousand_devices_speak_from_one_process_and_everything_is_confirmed(t
         async with Listener(where) as listener, asyncio.timeout(60):
             life = world(devices, 300, thin_s=60)
             fleet = asyncio.create_task(simulate(where, devices, life, stop, progress=progress))
-            await until(lambda: progress.wire.acked >= 4000 or fleet.done())
+            wire = progress.wire
+            await until(lambda: (wire.connected >= 1000 and wire.acked >= 4000) or fleet.done())
             stop.set()
             await fleet
             await heard_all(listener, progress)
@@ -65,6 +67,24 @@ def test_a_thousand_devices_speak_from_one_process_and_everything_is_confirmed(t
     everybody = {device.id for device in devices}
     assert kinds["birth"] == kinds["state"] == everybody
     assert kinds["tele"]
+
+
+def test_a_stop_while_devices_still_connect_ends_the_fleet_at_once(tmp_path):
+    devices = hospital.region(1, devices=200).devices
+
+    async def story(where):
+        stop, progress = asyncio.Event(), Progress()
+        async with asyncio.timeout(30):
+            life = world(devices, 300, thin_s=60)
+            fleet = asyncio.create_task(simulate(where, devices, life, stop, progress=progress))
+            await until(lambda: progress.wire.connected >= 40 or fleet.done())
+            stop.set()
+            await fleet
+        return progress.wire
+
+    with mosquitto_for(tmp_path, [device.id for device in devices]) as server:
+        wire = asyncio.run(story(door(server)))
+    assert wire.published == wire.acked
 
 
 def test_no_message_is_missing_after_the_broker_was_away(tmp_path):
@@ -125,6 +145,31 @@ def test_a_device_says_who_it_is_obeys_and_says_goodbye(tmp_path):
     assert [m.state for _, m in said if isinstance(m, State)] == ["online", "offline"]
     assert any(isinstance(message, Tele) for _, message in said)
     assert [json.loads(payload)["state"] for _, payload in late] == ["offline"]
+
+
+def test_a_second_run_goes_on_where_the_first_stopped_without_a_gap(tmp_path):
+    device = hospital.region(1, devices=1).devices[0]
+
+    async def story(where):
+        progress, since = Progress(), START
+        async with Listener(where) as listener, asyncio.timeout(30):
+            life = world([device], 3600, quiet_s=0.1, thin_s=60)
+            for _ in range(2):
+                stop = asyncio.Event()
+                asyncio.get_running_loop().call_later(0.35, stop.set)
+                await simulate(where, [device], life, stop, since=since, progress=progress)
+                since = progress.said_until
+            await heard_all(listener, progress)
+        return rows(listener.heard)
+
+    with mosquitto_for(tmp_path, [device.id]) as server:
+        instants = asyncio.run(story(door(server)))
+    assert {later - earlier for earlier, later in pairwise(instants)} == {60_000}
+
+
+def rows(heard: list[tuple[str, bytes]]) -> list[int]:
+    tele = [decode("tele", payload) for topic, payload in heard if topic.endswith("/tele")]
+    return [at for one in tele for at in ([one.t] if one.r is None else [row[0] for row in one.r])]
 
 
 def test_the_will_tells_of_a_device_that_lost_its_line(tmp_path):

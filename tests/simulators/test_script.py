@@ -35,6 +35,13 @@ def test_a_drawn_fault_is_repaired_after_its_failure_or_heals_before():
         assert not episode.healed or MODES[episode.mode].heals
 
 
+def test_a_drawn_fault_can_be_left_to_the_technicians():
+    left = drawn(1, DEVICES, NOW, NOW + 365 * DAY, repaired=False)
+    repaired = drawn(1, DEVICES, NOW, NOW + 365 * DAY)
+    assert [e.onset_ms for e in left] == [e.onset_ms for e in repaired]
+    assert all((episode.repaired_ms is None) != episode.healed for episode in left)
+
+
 def test_an_injected_fault_ends_with_the_repair_of_its_component():
     script = Script(DEVICES)
     script.inject("CHEM-001", "C3", NOW, lead=2 * DAY)
