@@ -41,8 +41,8 @@ class Script:
             self._add(episode)
 
     def episodes(self, device: str) -> tuple[Episode, ...]:
-        """Return the episodes of ``device``: the same object as long as nothing changed."""
-        return self._episodes[device]
+        """Return the episodes of ``device``; none if it is not a simulated one."""
+        return self._episodes.get(device, ())
 
     def __iter__(self) -> Iterator[Episode]:
         return (episode for episodes in list(self._episodes.values()) for episode in episodes)
@@ -72,9 +72,10 @@ class Script:
         """End all that is wrong with ``what``, a component or a mode; return what was repaired."""
         at_ms = ms_of(at)
         with self._lock:
-            before = self._episodes[device]
+            before = self.episodes(device)
             after = tuple(_repaired(episode, what, at_ms) for episode in before)
-            self._episodes[device] = after
+            if before:
+                self._episodes[device] = after
         return tuple(new for old, new in zip(before, after, strict=True) if old is not new)
 
     def _add(self, episode: Episode) -> None:

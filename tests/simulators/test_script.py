@@ -52,6 +52,10 @@ def test_an_injected_fault_ends_with_the_repair_of_its_component():
     assert script.repair("CHEM-001", "C8", NOW + DAY)
 
 
+def test_a_repair_of_a_real_device_changes_nothing_here():
+    assert Script(DEVICES).repair("REAL-1", "lamp", NOW) == ()
+
+
 @pytest.mark.parametrize(
     ("device", "mode", "why"),
     [
