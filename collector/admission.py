@@ -64,6 +64,7 @@ class Limits:
     inflight: int = 64
     queue: int = 1000
     retained: int = 200_000
+    retained_each: int = 32  # topics of one device
     session_s: int = 30 * 24 * 3600
     client_id: int = 256
     waiting_messages: int = 50_000

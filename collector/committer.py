@@ -73,6 +73,8 @@ class Committer:
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Keep what was handed in and end; return whether all of it was kept in time."""
+        if self._thread.ident is None:
+            return True
         self._parcels.put(None)
         self._thread.join(timeout_s)
         self._giving_up.set()

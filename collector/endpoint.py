@@ -72,6 +72,7 @@ class Endpoint:
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = _new_loop,
     ) -> None:
         self.limits = limits or Limits()
         self.exchange = Exchange(committer.mailbox.load(), self.limits, time.monotonic())
@@ -79,7 +80,7 @@ class Endpoint:
         self.now = clock
         self._committer, self._authenticate = committer, authenticate
         self._host, self._tls = host, tls
-        self._loop = _new_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._run, name="mqtt-endpoint", daemon=True)
         self._listening = threading.Event()
         self._failed: OSError | None = None
@@ -185,8 +186,6 @@ class Endpoint:
             return False
         self._turned_away = 0
         self._connections.add(connection)
-        if self._full:
-            connection.hold("full")
         return True
 
     def lost(self, connection: Connection) -> None:
@@ -217,7 +216,8 @@ class Endpoint:
             self._full = True
             log.warning("reading stopped until the store has caught up")
             for other in self._connections:
-                other.hold("full")
+                if other.session is not None:
+                    other.hold("full")
 
     def _above(self, share: float) -> bool:
         messages, size = self._waiting
@@ -315,6 +315,8 @@ class Endpoint:
         connection.window = window(connect, self.limits)
         connection.largest = connect.properties.get(Property.MAXIMUM_PACKET, 0)
         connection.keep_alive_s = keep_alive_s(connect, self.limits)
+        if self._full:
+            connection.hold("full")
         welcome = answer(connect, self.limits, client=client.id, present=present)
         connection.admitted(session, principal, welcome)
 

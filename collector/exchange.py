@@ -4,6 +4,8 @@ It decides when a packet arrives and hands out two lists: what the mailbox must 
 be sent once it has. Nothing in here waits, reads or writes. Source: MQTT 5.0 sections 3.3, 3.8, 4.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -24,6 +26,8 @@ from storage.mailbox import (
     Retained,
     SessionGone,
 )
+
+log = logging.getLogger(__name__)
 
 _ROUTES_CACHED = 200_000
 _NOT_OWN, _AS_PUBLISHED = 4, 8  # bits of the options byte; QoS is bit 0
@@ -59,6 +63,7 @@ class Exchange:
         self.limits = limits
         self.sessions: dict[Client, Session] = {}
         self.retained = box.retained
+        self._retained_of = Counter(map(_speaker, box.retained))
         self.epoch = 0  # grows with every subscription: what was known about topics is void
         self._of_user: dict[str, dict[Client, Session]] = {}
         self._tree: Tree[Subscriber] = Tree()
@@ -215,10 +220,11 @@ class Exchange:
 
         The desk gets all of them, also those it will put aside: of a foreign topic, oversize.
         """
-        if not is_request(message.topic) or principal.device is not None:
+        asked_by_device = is_request(message.topic) and principal.device is not None
+        if asked_by_device or not is_request(message.topic):
             payload = message.payload[: PAYLOAD_LIMIT + 1]
             effects.arrivals.append(Arrival(principal.device, message.topic, payload))
-        if not principal.may_publish(message.topic):
+        if asked_by_device or not principal.may_publish(message.topic):
             return Reason.NOT_AUTHORIZED
         if len(message.payload) > PAYLOAD_LIMIT:
             return Reason.QUOTA
@@ -238,14 +244,24 @@ class Exchange:
             self._deliver(session, letter._replace(retain=retain), options & 1, effects)
 
     def _retain(self, letter: Letter, effects: Effects) -> None:
+        topic, speaker = letter.topic, _speaker(letter.topic)
+        there = topic in self.retained
         if not letter.payload:
-            if self.retained.pop(letter.topic, None) is None:
+            if not there:
                 return
-        elif letter.topic not in self.retained and len(self.retained) >= self.limits.retained:
-            return
+            del self.retained[topic]
+            self._retained_of[speaker] -= 1
         else:
-            self.retained[letter.topic] = letter
+            if not there and not self._may_retain(speaker):
+                log.warning("not retained, too many topics already", extra={"topic": topic[:200]})
+                return
+            self.retained[topic] = letter
+            self._retained_of[speaker] += not there
         effects.changes.append(Retained(letter))
+
+    def _may_retain(self, speaker: str) -> bool:
+        each, most = self.limits.retained_each, self.limits.retained
+        return self._retained_of[speaker] < each and len(self.retained) < most
 
     def _deliver(self, session: Session, letter: Letter, qos: int, effects: Effects) -> None:
         letter = letter._replace(qos=min(letter.qos, qos))
@@ -266,6 +282,12 @@ class Exchange:
 def is_request(topic: str) -> bool:
     """Return whether ``topic`` carries requests to a device, which the desk sends, not takes."""
     return topic.endswith("/cmd") and topic.startswith(ROOT + "/")
+
+
+def _speaker(topic: str) -> str:
+    """Return the device a topic belongs to; the topic itself where it is nobody's."""
+    levels = topic.split("/", 4)
+    return levels[3] if len(levels) == 5 and topic.startswith(ROOT + "/") else topic
 
 
 def _letter(message: Publish, now: float) -> Letter:

@@ -99,11 +99,12 @@ def endpoint(
     limits: Limits | None = None,
     mailbox: Mailbox | None = None,
     authenticate: Callable[[str, str], Principal | None] = passwords,
+    **more: Any,
 ) -> Iterator[Running]:
     sink = Recorder()
     committer = Committer(sink, mailbox or MemoryMailbox())
     committer.start()
-    server = Endpoint(committer, authenticate, port=0, limits=limits)
+    server = Endpoint(committer, authenticate, port=0, limits=limits, **more)
     server.start()
     try:
         yield Running(server, committer, sink)

@@ -190,6 +190,15 @@ def test_a_client_id_belongs_to_its_user(running: Running) -> None:
         assert running.endpoint.connected == 2
 
 
+def test_a_device_cannot_ask_itself(running: Running) -> None:
+    with client(running.port) as device:
+        subscribe(device, CMD)
+        device.send(Publish(CMD, b"reboot", 1, 1))
+        assert device.expect(Ack).reason == Reason.NOT_AUTHORIZED
+        assert device.hears_nothing()
+    assert running.sink.arrivals == [Arrival("D1", CMD, b"reboot")]
+
+
 def test_a_request_goes_to_the_device_and_not_to_the_desk(running: Running) -> None:
     with client(running.port) as device, client(running.port, "desk") as desk:
         subscribe(device, CMD)
@@ -283,27 +292,6 @@ def test_a_user_cannot_open_sessions_without_end(running: Running) -> None:
             pass
         until(lambda: running.endpoint.connected == 0)
     assert len(running.endpoint.exchange.sessions) == 4
-
-
-def test_above_the_limit_nothing_is_read_and_nothing_is_lost() -> None:
-    limits = Limits(waiting_messages=100)
-    with endpoint(limits) as running, client(running.port, version=V311) as device:
-        running.sink.open.clear()
-        feeding = threading.Thread(
-            target=lambda: device.send(
-                *(Publish(TELE, bytes(1000), 1, n) for n in range(1, 20_001))
-            )
-        )
-        feeding.start()
-        assert running.sink.asked.wait(PATIENCE_S)
-        with client(running.port, "D2") as other:
-            other.send(Publish("fc/v1/S1/D2/tele", b"x", 1, 1))
-            assert running.endpoint._waiting[0] < 5000
-            running.sink.open.set()
-            assert [device.expect(Ack).pid for _ in range(20_000)] == list(range(1, 20_001))
-            assert other.expect(Ack).pid == 1
-        feeding.join()
-    assert len(running.sink.arrivals) == 20_001
 
 
 def test_a_client_that_takes_no_answers_is_not_heard_any_more() -> None:

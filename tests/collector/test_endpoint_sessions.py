@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from collector import packets
+from collector.admission import Limits
 from collector.fields import Property, Reason
 from collector.packets import (
     V5,
@@ -254,3 +255,16 @@ def test_a_mailbox_in_memory_is_enough_for_one_process() -> None:
         with endpoint(mailbox=mailbox) as running, client(running.port, **kept(V5)) as device:
             assert device.welcome.present is expected
             subscribe(device, CMD)
+
+
+def test_a_device_cannot_retain_topics_without_end() -> None:
+    with endpoint(Limits(retained_each=3)) as running, client(running.port) as device:
+        for number in range(1, 6):
+            device.send(Publish(f"fc/v1/S{number}/D1/state", b"on", 1, number, True))
+            assert device.expect(Ack).pid == number
+        device.send(Publish("fc/v1/S1/D1/state", b"", 1, 6, True))
+        device.send(Publish("fc/v1/S9/D1/state", b"on", 1, 7, True))
+        assert [device.expect(Ack).pid, device.expect(Ack).pid] == [6, 7]
+        sites = {topic.split("/")[2] for topic in running.endpoint.exchange.retained}
+        assert sites == {"S2", "S3", "S9"}
+    assert len(running.sink.arrivals) == 7

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from benchmarks.load import Plan, payload, run
 from collector.admission import operator_principal
-from tests.collector.given_endpoint import PATIENCE_S, endpoint
+from collector.packets import V5, Ack, Publish
+from storage.mailbox import SqliteMailbox
+from tests.collector.given_endpoint import PATIENCE_S, client, endpoint, kept, subscribe
 from tests.servers import wait_for_port
 
 SERVER = """
@@ -16,6 +18,7 @@ import os, sys, time
 from collector.admission import device_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
+from storage.mailbox import SqliteMailbox
 
 class File:
     def __init__(self, path):
@@ -27,7 +30,7 @@ class File:
     def act(self, kept):
         pass
 
-committer = Committer(File(sys.argv[1]))
+committer = Committer(File(sys.argv[1]), SqliteMailbox(sys.argv[1] + ".mail"))
 committer.start()
 endpoint = Endpoint(committer, lambda user, password: device_principal(user), port=0)
 endpoint.start()
@@ -49,16 +52,40 @@ def test_the_load_generator_counts_what_is_acknowledged(tmp_path: Path) -> None:
     assert 300 < len(payload(plan, 0)) < 360
 
 
+def started(stored: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Run an endpoint in a process of its own; return it and its port."""
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(stored)], stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    port = int(server.stdout.readline())
+    server.stdout.close()
+    wait_for_port(port, server)
+    return server, port
+
+
+def test_a_killed_process_keeps_its_word_to_clients_that_were_away(tmp_path: Path) -> None:
+    server, port = started(tmp_path / "stored")
+    with client(port, "D2", **kept(V5)) as device:
+        assert subscribe(device, "fc/v1/S1/D2/cmd") == (1,)
+        device.send(Publish("fc/v1/S1/D2/state", b"online", 1, 2, True))
+        device.expect(Ack)
+    server.kill()
+    server.wait()
+    mailbox = SqliteMailbox(tmp_path / "stored.mail")
+    with endpoint(mailbox=mailbox) as running:
+        running.endpoint.publish("fc/v1/S1/D2/cmd", b"reboot")
+        with client(running.port, "D2", **kept(V5)) as device:
+            assert device.welcome.present
+            assert device.expect(Publish).payload == b"reboot"
+        with client(running.port, "desk") as desk:
+            subscribe(desk, "fc/v1/S1/+/state")
+            assert desk.expect(Publish).payload == b"online"
+    mailbox.close()
+
+
 def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
     stored, acked = tmp_path / "stored", tmp_path / "acked"
     for turn in range(2):
-        server = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(stored)], stdout=subprocess.PIPE
-        )
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        server.stdout.close()
-        wait_for_port(port, server)
+        server, port = started(stored)
         command = [sys.executable, "-m", "benchmarks.load", f"--port={port}", "--messages=60000"]
         command += ["--connections=5", "--rate=20000", f"--acked={acked}", f"--boot=b{turn}"]
         load = subprocess.Popen(command, stdout=subprocess.DEVNULL)
