@@ -1,11 +1,11 @@
 """Write the chosen routes out as a plan: instants, costs, and the reasons in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from equipment.words import Words
 from scheduler import reasons
+from scheduler.cautions import cautions
 from scheduler.cost import costs
 from scheduler.drive import Timetable, drive, timetable
 from scheduler.model import Day, Duty, Fact
@@ -35,7 +35,7 @@ def day_plan(
     ]
     plan = DayPlan(now, tuple(driven), tuple(unserved))
     split = costs(plan, day.requests, published, day.weights)
-    warnings = tuple(_warnings(day, driven))
+    warnings = tuple(cautions(day, driven))
     return replace(plan, cost=sum(split.values()), costs=split, warnings=warnings)
 
 
@@ -96,20 +96,3 @@ def _late_s(request: VisitRequest, start_at: datetime) -> int:
     if request.promised_by is None:
         return 0
     return max(0, -((request.promised_by - start_at) // timedelta(seconds=1)))
-
-
-def _warnings(day: Day, routes: Sequence[Route]) -> Iterator[Words]:
-    requests = {request.id: request for request in day.requests}
-    technicians = {technician.id: technician for technician in day.technicians}
-    for route in routes:
-        shifts = technicians[route.technician].shifts
-        if not any(s.start_at <= route.home_at <= s.end_at for s in shifts):
-            yield reasons.home_late(day, route)
-        for stop in route.stops:
-            request = requests[stop.request]
-            if request.started and not reasons.certified_now(day, route.technician, request, stop):
-                yield reasons.not_certified(request, route.technician)
-            if reasons.slipped(request, stop):
-                yield reasons.pin_slipped(day, request, route.technician, stop)
-            if stop.late_s and request.contractual:
-                yield reasons.late(day, request, route.technician, stop)

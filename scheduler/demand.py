@@ -136,6 +136,7 @@ def crew(people: Iterable[team.Technician], now: datetime, zone: str) -> list[Te
             Place(person.home_latitude, person.home_longitude),
             shifts=tuple(_shift(duty) for duty in _left(person.shifts, now)),
             certificates=_certificates(person, day),
+            title=person.title,
         )
         for person in people
     ]

@@ -241,12 +241,12 @@ def _rest(made: Day, one: Break) -> Rest:
     return made.after(one.from_at), made.before(one.to_at), one.duration_s
 
 
-def certified(made: Day, technician: Technician, request: VisitRequest, shift: Shift) -> bool:
-    """Return whether the technician may work on the request's family on the day of ``shift``."""
-    if request.family is None:
+def certified(made: Day, technician: Technician, family: str | None, at: datetime) -> bool:
+    """Return whether the technician may work on ``family`` on the day of ``at``."""
+    if family is None:
         return True
-    until = technician.certificates.get(request.family)
-    return until is not None and shift.end_at.astimezone(made.zone).date() <= until
+    until = technician.certificates.get(family)
+    return until is not None and at.astimezone(made.zone).date() <= until
 
 
 def _allowed(made: Day, request: VisitRequest) -> tuple[int, ...]:
@@ -260,5 +260,5 @@ def _allowed(made: Day, request: VisitRequest) -> tuple[int, ...]:
         if duty.shift is not None
         and request.pinned_to in (None, made.technicians[duty.technician].id)
         and (opens is None or made.after(opens) < duty.end)
-        and certified(made, made.technicians[duty.technician], request, duty.shift)
+        and certified(made, made.technicians[duty.technician], request.family, duty.shift.end_at)
     )

@@ -94,7 +94,8 @@ class Technician:
     """Who can be sent.
 
     ``certificates`` maps a device family to the last day the certificate is valid. ``at`` is
-    where the technician is now (home if None), ``free_at`` from when on the way again.
+    where the technician is now (home if None), ``free_at`` from when free to drive on. ``title``
+    is the name in the reasons.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Technician:
     certificates: Mapping[str, date] = field(default_factory=dict)
     at: Place | None = None
     free_at: datetime | None = None
+    title: Words | None = None
 
     def __post_init__(self) -> None:
         _named("technician", self.id)
@@ -113,6 +115,11 @@ class Technician:
                     f"technician {self.id}: shifts: start_at {second.start_at} is before "
                     f"{first.end_at}, the end of the shift before it"
                 )
+
+    @property
+    def name(self) -> Words:
+        """What people call the technician."""
+        return self.title or Words(self.id, self.id)
 
 
 @dataclass(frozen=True, slots=True)

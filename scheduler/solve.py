@@ -24,7 +24,7 @@ from scheduler.plan import DayPlan, Technician, VisitRequest
 from scheduler.search import Search
 from scheduler.travel import Travel
 
-EFFORT_PER_S = 60_000  # steps of search work a slow machine does in a second
+EFFORT_PER_S = 150_000  # steps of search work a slow machine does in a second
 EFFORT_PER_VISIT = 4000  # beyond which nothing more is found
 SEARCH = (0.45, 0.3)  # shares of the limit, an assembly after each
 ASSEMBLY = 0.1

@@ -14,7 +14,7 @@ from scheduler.solve import plan_day
 from scheduler.travel import crow_flies
 from tests.scheduler.given_day import FAMILIES, NOW, near
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TRAVEL = crow_flies()
 
 places = st.builds(near, st.integers(-60, 60), st.integers(-60, 60))
