@@ -18,10 +18,10 @@ from aftersales.promises import PROMISES, Origin, clocks
 from aftersales.ticket import Ticket
 from aftersales.visit import ENDED, Visit, apply, plan_visit
 from desk.office import Office
-from equipment.device import Device, Site
+from equipment.device import BadRecord, Device, Site
 from equipment.words import Words
 from scheduler.check import violations
-from scheduler.demand import Due, crew, visit_requests
+from scheduler.demand import OVER, Due, crew, visit_requests
 from scheduler.plan import (
     DayPlan,
     ImpossibleProblem,
@@ -59,6 +59,7 @@ class Snapshot:
     requests: Sequence[VisitRequest]
     technicians: Sequence[Technician]
     impossible: Sequence[Unserved]
+    idle: Sequence[Words]
     published: Published | None
 
 
@@ -69,22 +70,29 @@ def plan_visits(office: Office, solve: Solve, travel: Travel) -> int:
     there is none. Raises Overtaken.
     """
     now = office.now()
-    snapshot = _snapshot(office, now)
+    try:
+        snapshot = _snapshot(office, now)
+    except BadRecord as error:
+        why = Words(f"记录有误：{error}", f"a record is wrong: {error}")
+        return _failed(office, _head(office), now, why)
     last = snapshot.published.plan if snapshot.published else None
     try:
         plan = solve(snapshot.requests, snapshot.technicians, now, last)
     except ImpossibleProblem as error:
         why = Words(f"无法排程：{error}", f"cannot plan: {error}")
-        return _failed(office, snapshot, now, why)
+        return _failed(office, snapshot.head, now, why)
     except NoPlan as error:
-        return _failed(
-            office, snapshot, now, Words(f"求解未完成：{error}", f"no new plan: {error}")
-        )
+        why = Words(f"求解未完成：{error}", f"no new plan: {error}")
+        return _failed(office, snapshot.head, now, why)
     wrong = violations(plan, snapshot.requests, snapshot.technicians, travel, now)
     if wrong:
         log.error("plan refused by the checker", extra={"first": wrong[0].en, "count": len(wrong)})
-        return _failed(office, snapshot, now, wrong[0])
-    plan = replace(plan, unserved=(*plan.unserved, *snapshot.impossible))
+        return _failed(office, snapshot.head, now, _unchecked(wrong[0]))
+    plan = replace(
+        plan,
+        unserved=(*plan.unserved, *snapshot.impossible),
+        warnings=(*plan.warnings, *snapshot.idle),
+    )
     return _publish(office, snapshot, plan, now)
 
 
@@ -103,10 +111,13 @@ def _snapshot(office: Office, now: datetime) -> Snapshot:
         due = {t.id: _due(office, work, t, now) for t in tickets}
         head = work.journal.head()
     requests, impossible = _requests(tickets, visits, sites, devices, due, now=now)
-    rested = [replace(one, shifts=_soon(one.shifts, now)) for one in staff]
-    places = _whereabouts(visits, sites)
-    technicians = [replace(one, at=places.get(one.id)) for one in crew(rested, now, office.zone)]
-    return Snapshot(head, requests, technicians, impossible, plans[0] if plans else None)
+    technicians, idle = _team(staff, _whereabouts(visits, sites), now, office.zone)
+    return Snapshot(head, requests, technicians, impossible, idle, plans[0] if plans else None)
+
+
+def _head(office: Office) -> int:
+    with office.records.read() as work:
+        return work.journal.head()
 
 
 def _requests(
@@ -128,6 +139,21 @@ def _requests(
             why = Words(f"记录有误：{error}", f"its record is wrong: {error}")
             impossible.append(Unserved(ticket.id, why))
     return requests, impossible
+
+
+def _team(
+    staff: Sequence[team.Technician], places: Mapping[str, Place], now: datetime, zone: str
+) -> tuple[list[Technician], list[Words]]:
+    """Return who can be planned, and why somebody cannot whose record is wrong."""
+    found, idle = [], []
+    for one in staff:
+        try:
+            (known,) = crew([replace(one, shifts=_soon(one.shifts, now))], now, zone)
+        except ImpossibleProblem as error:
+            idle.append(Words(f"未参与排程：{error}", f"left out of the plan: {error}"))
+        else:
+            found.append(replace(known, at=places.get(one.id)))
+    return found, idle
 
 
 def _soon(duties: Sequence[team.Duty], now: datetime) -> tuple[team.Duty, ...]:
@@ -156,12 +182,17 @@ def _whereabouts(visits: Sequence[Visit], sites: Mapping[str, Site]) -> dict[str
     }
 
 
-def _failed(office: Office, snapshot: Snapshot, now: datetime, why: Words) -> int:
+def _unchecked(why: Words) -> Words:
+    return Words(f"计划未通过检查：{why.zh}", f"the plan failed its check: {why.en}")
+
+
+def _failed(office: Office, head: int, now: datetime, why: Words) -> int:
     log.warning("no new plan", extra={"why": why.en})
-    kept = snapshot.published or Published(_id(now), now, 0, DayPlan(now))
     with office.records.begin() as work:
+        plans = work.shelf(Published).find(limit=1, newest_first=True)
+        kept = plans[0] if plans else Published(_id(now), now, 0, DayPlan(now))
         work.shelf(Published).put(replace(kept, failed_at=now, why=why))
-    return snapshot.head
+    return head
 
 
 def _publish(office: Office, snapshot: Snapshot, plan: DayPlan, now: datetime) -> int:
@@ -197,7 +228,9 @@ def moved_since(work: Work, head: int) -> bool:
 
 
 def _going(work: Work, ticket: str) -> Visit | None:
-    visits = [v for v in work.shelf(Visit).find(ticket=ticket, limit=_MANY) if v.state not in ENDED]
+    """Return the visit that is still to come or going on, not one that only has to be filed."""
+    found = work.shelf(Visit).find(ticket=ticket, limit=_MANY)
+    visits = [visit for visit in found if visit.state not in ENDED | OVER]
     return visits[-1] if visits else None
 
 

@@ -36,16 +36,36 @@ class ChangedMeanwhile(ValueError):
 def act_on(office: Office, alarms: Sequence[Alarm]) -> list[Ticket]:
     """Keep ``alarms``, make them faults, open the tickets they deserve, withdraw the needless.
 
-    Giving the same alarm again changes nothing, so a restart may repeat it.
+    Giving the same alarm again changes nothing, so a restart may repeat it. Raises BadRecord for a
+    device whose record is wrong, after the alarms of all others are dealt with.
     """
-    opened = []
+    opened, wrong = [], []
     for alarm in alarms:
-        with office.records.begin() as work:
-            ticket = _act_on_one(work, alarm, office.now())
+        try:
+            with office.records.begin() as work:
+                ticket = _act_on_one(work, alarm, office.now())
+        except BadRecord as error:
+            wrong.append(error)
+            continue
         if ticket is not None:
             log.info("ticket opened", extra={"ticket": ticket.id, "device": ticket.device})
             opened.append(ticket)
+    if wrong:
+        raise wrong[0]
     return opened
+
+
+def clear_forgotten(office: Office, active: Sequence[Alarm]) -> int:
+    """Clear alarms on record that the rules do not hold any more; return how many.
+
+    After a rule was changed, its devices start afresh: what it had raised would stay for ever.
+    """
+    held = {alarm.id for alarm in active}
+    with office.records.read() as work:
+        raised = work.shelf(Alarm).find(cleared_at=None, limit=_MANY)
+    forgotten = [alarm for alarm in raised if alarm.id not in held]
+    act_on(office, [replace(alarm, cleared_at=office.now()) for alarm in forgotten])
+    return len(forgotten)
 
 
 def _act_on_one(work: Work, alarm: Alarm, now: datetime) -> Ticket | None:
@@ -56,8 +76,6 @@ def _act_on_one(work: Work, alarm: Alarm, now: datetime) -> Ticket | None:
     work.journal.append(_heard(alarm, now))
     before = _open_fault(work, alarm.device, alarm.component)
     fault = merge(alarm, before)
-    if fault is None:
-        return None
     work.shelf(Fault).put(fault)
     if fault.closed_at is not None:
         _withdraw(work, fault, now)

@@ -4,14 +4,14 @@ import logging
 import multiprocessing
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 
 from desk.office import Office
 from desk.planning import NoPlan, Overtaken, moved_since, plan_visits
-from fieldcare.solving import Task, solve_day, warm
+from fieldcare.solving import Task, settle, solve_day, warm
 from scheduler.plan import DayPlan, Technician, VisitRequest
 from scheduler.travel import Travel
 
@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.3
 _GRACE_S = 30.0
 _OLD_AFTER = timedelta(minutes=10)
+_AGAIN_AFTER = timedelta(seconds=15)
+
+
+class _Stopped(RuntimeError):
+    """The planner was told to stop; that is no reason to doubt the last plan."""
 
 
 class Planner:
@@ -37,16 +42,23 @@ class Planner:
         self._executor().submit(warm)
         self._thread.start()
 
+    @property
+    def solvers(self) -> tuple[int, ...]:
+        """The ids of the solver processes that run at the moment."""
+        pool = self._pool
+        return tuple(pool._processes or ()) if pool is not None else ()
+
     def stop(self) -> None:
         """End; a search under way is given up."""
         self._stopping.set()
         self._kill()
         self._thread.join(5)
+        self._kill()  # one that the thread started just then
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=spawn)
+            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=settle)
         return self._pool
 
     def _kill(self) -> None:
@@ -73,11 +85,14 @@ class Planner:
             if head >= 0 and now < self._again_at and not moved_since(work, head):
                 return head
         self.busy = True
+        self._again_at = now + _OLD_AFTER
         try:
             head = plan_visits(self._office, self._solve, self._travel)
-            self._again_at = now + _OLD_AFTER
         except Overtaken as error:
+            self._again_at = now
             log.info("plan overtaken, planning again", extra={"why": str(error)})
+        except _Stopped:
+            log.info("stopped while planning; the last plan stays")
         finally:
             self.busy = False
         return head
@@ -93,8 +108,14 @@ class Planner:
         try:
             return self._executor().submit(solve_day, task).result(self._limit_s + _GRACE_S)
         except Late as error:
-            self._kill()
-            raise NoPlan(f"no answer within {self._limit_s + _GRACE_S:.0f} s") from error
-        except BrokenProcessPool as error:
-            self._kill()
-            raise NoPlan("the solver process ended") from error
+            raise self._gave_up(f"no answer within {self._limit_s + _GRACE_S:.0f} s") from error
+        except (BrokenProcessPool, CancelledError) as error:
+            raise self._gave_up("the solver process ended") from error
+
+    def _gave_up(self, why: str) -> Exception:
+        """Clear away what is left of the solver, so that the next attempt, soon, has a new one."""
+        self._kill()
+        if self._stopping.is_set():
+            return _Stopped(why)
+        self._again_at = self._office.now() + _AGAIN_AFTER
+        return NoPlan(why)

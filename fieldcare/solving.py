@@ -1,6 +1,9 @@
 """What runs in the solver process."""
 
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +13,21 @@ from scheduler.solve import plan_day
 from scheduler.travel import Travel
 
 
-def warm() -> None:
-    """Load the solver, and leave Ctrl-C to the parent."""
+def settle() -> None:
+    """Leave Ctrl-C to the parent, and end with it even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def warm() -> None:
+    """Do nothing: that the process answers means that the solver is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
