@@ -1,6 +1,6 @@
 """What the API answers with: one pydantic model per shape, instants in UTC."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -193,6 +193,14 @@ class PromiseShape(Shape):
     warn_at: list[float]
 
 
+class CertificateShape(Shape):
+    """What a technician is certified for, and until when (last day included)."""
+
+    family: str
+    title: Bilingual
+    valid_to: date
+
+
 class VisitShape(Shape):
     """The visit that goes to a ticket."""
 
@@ -204,6 +212,7 @@ class VisitShape(Shape):
     arrive_at: datetime | None
     leave_at: datetime | None
     late_s: int | None
+    certificate: CertificateShape | None = None
 
 
 class ActionShape(Shape):
@@ -250,6 +259,7 @@ class EventShape(Shape):
     type: str
     title: Bilingual
     actor: str
+    actor_title: Bilingual
     data: dict[str, Any]
 
 
@@ -317,6 +327,8 @@ class StopShape(Shape):
     travel_s: int
     late_s: int
     state: str
+    device: str | None = None
+    certificate: CertificateShape | None = None
     why: Bilingual | None = None
 
 

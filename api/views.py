@@ -11,10 +11,11 @@ from aftersales.machine import allowed
 from aftersales.promises import CLOCK_STATES, ORIGINS, PROMISES, Clock, clocks
 from aftersales.team import Technician
 from aftersales.ticket import HAPPENINGS, KINDS, TICKET, TICKET_EVENTS, TICKET_STATES, Ticket
+from aftersales.user import User
 from aftersales.visit import ENDED, VISIT_STATES, Visit
 from api import shapes
 from desk.office import Office
-from equipment.catalog import COMPONENTS, DeviceModel
+from equipment.catalog import COMPONENTS, MODELS, DeviceModel
 from equipment.device import Device, Site
 from equipment.words import Words
 from health.alarm import Alarm
@@ -27,6 +28,10 @@ SILENT_AFTER = timedelta(minutes=15)
 _MANY = 10_000
 _NEEDS = {"resolve": "outcome", "cancel": "reason", "reopen": "reason"}
 _OFFERED = ("resolve", "confirm", "reopen", "cancel")
+_PROGRAMS = {  # actors that are no people
+    "fieldcare": Words("系统规则", "health rules"),
+    "planner": Words("自动排程", "automatic planning"),
+}
 
 
 def bilingual(words: Words) -> shapes.Bilingual:
@@ -46,7 +51,7 @@ EVENT_TITLES: dict[str, Words] = {
 }
 
 
-def event(one: Event) -> shapes.EventShape:
+def event(one: Event, desk: "Desk") -> shapes.EventShape:
     """Return a line of a timeline."""
     return shapes.EventShape(
         id=one.id,
@@ -55,6 +60,7 @@ def event(one: Event) -> shapes.EventShape:
         type=one.type,
         title=bilingual(EVENT_TITLES.get(one.type, Words(one.type, one.type))),
         actor=one.actor,
+        actor_title=desk.actor_title(one.actor),
         data=dict(one.data),
     )
 
@@ -145,8 +151,33 @@ class Desk:
         """Return technician ``id``."""
         return self._team.get(id)
 
-    def visit(self, ticket: str) -> shapes.VisitShape | None:
-        """Return the newest visit of ``ticket`` that is not cancelled."""
+    def actor_title(self, actor: str) -> shapes.Bilingual:
+        """Return how to call who did something: a technician, a user, a part of the product."""
+        person = self._team.get(actor) or self._work.shelf(User).get(actor)
+        return bilingual(person.title if person else _PROGRAMS.get(actor, Words(actor, actor)))
+
+    def certificate(
+        self, technician: str | None, device: str | None
+    ) -> shapes.CertificateShape | None:
+        """Return the certificate of ``technician`` for the family of ``device``, if held today."""
+        who = self._team.get(technician or "")
+        known = self._work.shelf(Device).get(device) if device else None
+        model = MODELS.get(known.model) if known else None
+        if who is None or model is None:
+            return None
+        today = self._office.now().astimezone(ZoneInfo(self._office.zone)).date()
+        held = [
+            c.valid_to
+            for c in who.certificates
+            if c.family == model.family and c.valid_from <= today <= c.valid_to
+        ]
+        if not held:
+            return None
+        title = bilingual(model.title)
+        return shapes.CertificateShape(family=model.family, title=title, valid_to=max(held))
+
+    def visit(self, ticket: str, device: str | None = None) -> shapes.VisitShape | None:
+        """Return the newest visit of ``ticket``, about ``device``, that is not cancelled."""
         found = self._work.shelf(Visit).find(ticket=ticket, limit=_MANY)
         going = [v for v in found if v.state not in ENDED] or [
             v for v in found if v.state == "filed"
@@ -163,6 +194,7 @@ class Desk:
             arrive_at=one.window_from,
             leave_at=one.window_to,
             late_s=self.late.get(ticket),
+            certificate=self.certificate(one.technician, device),
         )
 
     def ticket(self, one: Ticket, role: Role) -> shapes.TicketRow:
@@ -188,7 +220,7 @@ class Desk:
             outcome=one.outcome,
             version=one.version,
             promises=[promise(c) for c in ticket_clocks(self._office, self._work, one)],
-            visit=self.visit(one.id),
+            visit=self.visit(one.id, one.device),
             unserved=bilingual(why) if why else None,
             allowed_actions=self._actions(one, role),
         )

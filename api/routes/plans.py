@@ -1,7 +1,6 @@
 """The day's plan: who goes where, and who waits and why."""
 
 from fastapi import APIRouter
-from scheduler.plan import Route, Stop
 
 from aftersales.access import Action, Role, may
 from aftersales.ticket import Ticket
@@ -9,9 +8,11 @@ from aftersales.visit import Visit
 from api import shapes, views
 from api.context import Caller, Stage, needs
 from equipment.words import Words
+from scheduler.plan import Route, Stop
 from storage.interface import Work
 
 router = APIRouter(prefix="/api/v1", tags=["plan"])
+_AGREED = frozenset({"accepted", "travelling", "on_site", "left", "signed"})
 
 
 @router.get("/plan", dependencies=[needs(Action.READ, "plan")])
@@ -56,7 +57,7 @@ def _route(work: Work, desk: views.Desk, route: Route) -> shapes.RouteShape:
     )
     title = desk.technician_title(route.technician)
     assert title is not None
-    stops = [_stop(work, desk, stop) for stop in route.stops]
+    stops = [_stop(work, desk, route.technician, stop) for stop in route.stops]
     return shapes.RouteShape(
         technician=route.technician,
         technician_title=title,
@@ -66,13 +67,18 @@ def _route(work: Work, desk: views.Desk, route: Route) -> shapes.RouteShape:
     )
 
 
-def _stop(work: Work, desk: views.Desk, stop: Stop) -> shapes.StopShape | None:
-    """Return the stop while its ticket is open; a plan may be older than the last change."""
+def _stop(work: Work, desk: views.Desk, technician: str, stop: Stop) -> shapes.StopShape | None:
+    """Return the stop while its ticket is open; a plan may be older than the last change.
+
+    An accepted visit keeps the times that were agreed: they are the visit's, not the plan's.
+    """
     ticket = work.shelf(Ticket).get(stop.request)
     if ticket is None or ticket.state != "open":
         return None
     site = desk.site(ticket.site)
     visits = work.shelf(Visit).find(ticket=ticket.id)
+    agreed = visits[-1] if visits and visits[-1].state in _AGREED else None
+    arrive_at = (agreed and agreed.window_from) or stop.arrive_at
     return shapes.StopShape(
         ticket=ticket.id,
         number=ticket.number,
@@ -80,12 +86,14 @@ def _stop(work: Work, desk: views.Desk, stop: Stop) -> shapes.StopShape | None:
         site_title=views.bilingual(site.title),
         latitude=site.latitude,
         longitude=site.longitude,
-        arrive_at=stop.arrive_at,
-        start_at=stop.start_at,
-        end_at=stop.end_at,
+        arrive_at=arrive_at,
+        start_at=arrive_at if agreed else stop.start_at,
+        end_at=(agreed and agreed.window_to) or stop.end_at,
         travel_s=stop.travel_s,
         late_s=stop.late_s,
         state=visits[-1].state if visits else "planned",
+        device=ticket.device,
+        certificate=desk.certificate(technician, ticket.device),
     )
 
 

@@ -84,11 +84,12 @@ def _ticket(work: Work, user: User, id: str) -> Ticket:
 
 
 def _page(stage: Backstage, work: Work, ticket: Ticket, user: User) -> shapes.TicketPage:
-    row = views.Desk(stage.office, work).ticket(ticket, Role(user.role))
+    desk = views.Desk(stage.office, work)
+    row = desk.ticket(ticket, Role(user.role))
     fault = work.shelf(Fault).get(ticket.fault) if ticket.fault else None
     return shapes.TicketPage(
         **row.model_dump(),
-        timeline=[views.event(e) for e in work.journal.of(ticket.id)],
+        timeline=[views.event(e, desk) for e in work.journal.of(ticket.id)],
         fault=views.fault(fault) if fault else None,
         alarms=[views.alarm(a) for a in _alarms(work, fault)],
         outcomes=[

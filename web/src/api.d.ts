@@ -445,6 +445,20 @@ export interface components {
             en: string;
         };
         /**
+         * CertificateShape
+         * @description What a technician is certified for, and until when (last day included).
+         */
+        CertificateShape: {
+            /** Family */
+            family: string;
+            title: components["schemas"]["Bilingual"];
+            /**
+             * Valid To
+             * Format: date
+             */
+            valid_to: string;
+        };
+        /**
          * ClockShape
          * @description What time it is here, and how fast it passes (1 = as outside).
          */
@@ -567,6 +581,7 @@ export interface components {
             title: components["schemas"]["Bilingual"];
             /** Actor */
             actor: string;
+            actor_title: components["schemas"]["Bilingual"];
             /** Data */
             data: {
                 [key: string]: unknown;
@@ -997,6 +1012,9 @@ export interface components {
             late_s: number;
             /** State */
             state: string;
+            /** Device */
+            device?: string | null;
+            certificate?: components["schemas"]["CertificateShape"] | null;
             why?: components["schemas"]["Bilingual"] | null;
         };
         /**
@@ -1129,6 +1147,7 @@ export interface components {
             leave_at: string | null;
             /** Late S */
             late_s: number | null;
+            certificate?: components["schemas"]["CertificateShape"] | null;
         };
     };
     responses: never;
