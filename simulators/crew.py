@@ -82,7 +82,6 @@ class Crew:
             since = self._offered.setdefault((visit.id, visit.version), now)
             if now >= since + _ACCEPTS_AFTER or now >= window_from - drive:
                 move_visit(self._office, visit.id, "accept", {}, by)
-                self._answer(visit, by)
         elif visit.state == "accepted" and now >= window_from - drive:
             move_visit(self._office, visit.id, "travel", {}, by)
         elif visit.state == "travelling" and now >= window_from:
@@ -90,12 +89,6 @@ class Crew:
             self._note(visit, "repair.started", by)
         elif visit.state == "on_site" and now >= window_to:
             self._finish(visit, by)
-
-    def _answer(self, visit: Visit, by: By) -> None:
-        with self._office.records.read() as work:
-            events = work.journal.of(visit.ticket)
-        if not any(event.type == "ticket.acknowledged" for event in events):
-            self._note(visit, "ticket.acknowledged", by)
 
     def _finish(self, visit: Visit, by: By) -> None:
         with self._office.records.read() as work:
