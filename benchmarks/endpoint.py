@@ -13,7 +13,7 @@ from typing import Any
 from collector.admission import Principal, device_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 
 ROWS = ((1, 100), (20, 100), (50, 100), (50, 500))
 ROUNDS = 3

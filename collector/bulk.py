@@ -6,7 +6,7 @@ Everything unusual is left to ``collector.packets``, which also says what is mal
 from collections.abc import Mapping
 
 from collector.packets import V5
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 
 _ACKED = b"\x40\x02"
 

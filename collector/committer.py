@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol
 
-from desk.ingest import Arrival, Sink
+from desk.arrival import Arrival, Sink
 from storage.mailbox import Change, Mailbox, MemoryMailbox
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from collector.exchange import Effects, Exchange, is_request
 from collector.fields import Malformed, Property, Reason
 from collector.packets import Ack, Disconnect, Frame, Granted, Ping, Publish, Subscribe, Unsubscribe
 from collector.session import Session
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from equipment.wire import PAYLOAD_LIMIT
 from storage.mailbox import Delivered
 

@@ -15,7 +15,7 @@ from collector.fields import Property, Reason, properties
 from collector.packets import Publish, Wanted
 from collector.session import Delivery, Session
 from collector.topics import Tree, filter_is_valid, matches
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from equipment.wire import PAYLOAD_LIMIT, ROOT
 from storage.mailbox import (
     Box,

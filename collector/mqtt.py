@@ -19,7 +19,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collector.committer import Committer, Parcel
 from collector.exchange import is_request
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from equipment.wire import ROOT
 
 log = logging.getLogger(__name__)

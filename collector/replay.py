@@ -23,7 +23,7 @@ import msgspec
 
 from collector.committer import Committer, Parcel
 from collector.mapping import BadMapping, BadRow, Mapping, Rows
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from equipment.wire import encode
 
 _PARCEL: Final = 500

@@ -36,22 +36,15 @@ class ChangedMeanwhile(ValueError):
 def act_on(office: Office, alarms: Sequence[Alarm]) -> list[Ticket]:
     """Keep ``alarms``, make them faults, open the tickets they deserve, withdraw the needless.
 
-    Giving the same alarm again changes nothing, so a restart may repeat it. Raises BadRecord for a
-    device whose record is wrong, after the alarms of all others are dealt with.
+    Giving the same alarm again changes nothing, so a restart may repeat it.
     """
-    opened, wrong = [], []
+    opened = []
     for alarm in alarms:
-        try:
-            with office.records.begin() as work:
-                ticket = _act_on_one(work, alarm, office.now())
-        except BadRecord as error:
-            wrong.append(error)
-            continue
+        with office.records.begin() as work:
+            ticket = _act_on_one(work, alarm, office.now())
         if ticket is not None:
             log.info("ticket opened", extra={"ticket": ticket.id, "device": ticket.device})
             opened.append(ticket)
-    if wrong:
-        raise wrong[0]
     return opened
 
 
@@ -100,14 +93,20 @@ def _open_fault(work: Work, device: str, component: str) -> Fault | None:
 
 
 def _open_for(work: Work, fault: Fault, now: datetime) -> Ticket | None:
-    """Open the ticket that ``fault`` deserves; its site and device come from the register."""
+    """Open the ticket that ``fault`` deserves; its site and device come from the register.
+
+    A device whose site is not there keeps its fault and gets no ticket: asking again would not help
+    before somebody corrects the register, and the alarms of all others wait behind this one.
+    """
     known = work.shelf(Ticket).find(state="open", device=fault.device, limit=_MANY)
     device = work.shelf(Device).get(fault.device)
     if device is None or not deserves_ticket(fault, known):
         return None
     site = work.shelf(Site).get(device.site)
     if site is None:
-        raise BadRecord(f"device {device.id}: site {device.site!r} does not exist")
+        why = f"device {device.id}: site {device.site!r} does not exist"
+        log.error("no ticket, the record is wrong", extra={"fault": fault.id, "why": why})
+        return None
     number = f"T-{work.next_number('ticket'):06d}"
     ticket = preventive_ticket(fault, device, site, known, number=number, now=now)
     if ticket is None:

@@ -11,7 +11,7 @@ from equipment.units import SAME, Conversion, WrongUnit, conversion
 from equipment.wire import Declared
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """How one set of metrics, in the order sent, becomes columns of a block.
 

@@ -23,7 +23,8 @@ from aftersales.customer import Organization
 from aftersales.team import Technician
 from aftersales.user import User
 from api.context import Demo, DemoLogin
-from desk.ingest import Arrival, Ingest
+from desk.arrival import Arrival
+from desk.ingest import Ingest
 from desk.office import Office
 from desk.signing import hashed
 from equipment.credential import Credential, credential
@@ -154,9 +155,9 @@ def _script(devices: Sequence[Device], start: datetime) -> Iterable[Episode]:
     chance = random.Random(SEED)
     for onset_h in range(FIRST_H, SHIFT_DAYS * 24, EVERY_H):
         one = chance.choice(devices)
-        mode = chance.choice([m for m in MODES.values() if m.model == one.model])
-        lead = min(timedelta(seconds=mode.lead_s[0]), QUICK)
-        script.inject(one.id, mode.id, start + timedelta(hours=onset_h), lead=lead)
+        wear = chance.choice([m for m in MODES.values() if m.model == one.model])
+        lead = min(timedelta(seconds=wear.lead_s[0]), QUICK)
+        script.inject(one.id, wear.id, start + timedelta(hours=onset_h), lead=lead)
     return script
 
 

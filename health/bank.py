@@ -220,7 +220,7 @@ class Bank:
         Devices that are not watched here are left out; those whose profile has changed since, and
         those that are new here, start afresh. Raises UnreadableSnapshot.
         """
-        kept = unpack(state)
+        kept = unpack(state, self._tables())
         mine = {device.key: device.extent for device in self._devices}
         moves = kept.moves(mine)
         kept.copy(moves, self._tables())

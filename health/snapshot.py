@@ -1,5 +1,6 @@
 """Snapshot: the bank's tables as bytes, and back into a bank with other devices in it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from health.alarm import Alarm
 from health.table import Picks, Table
 
-FORMAT = 1
+FORMAT = 2
 Key = tuple[str, str, str]
 
 
@@ -34,7 +35,7 @@ class Move(NamedTuple):
 class Kept(msgspec.Struct, array_like=True):
     """What a snapshot holds: (id, model, profile digest, row counts) per device, and its rows."""
 
-    format: int
+    format: str
     devices: list[tuple[str, str, str, list[int]]]
     tables: list[list[bytes]]
     active: list[tuple[int, int, Alarm]]
@@ -83,15 +84,22 @@ def pack(
     """Return the snapshot of these tables."""
     rows = [(id, model, digest, list(counts)) for id, model, digest, counts in devices]
     tables = [[table.dump() for table in group] for group in groups]
-    return msgspec.msgpack.encode(Kept(FORMAT, rows, tables, list(active), not_newer))
+    kept = Kept(_format(groups), rows, tables, list(active), not_newer)
+    return msgspec.msgpack.encode(kept)
 
 
-def unpack(state: bytes) -> Kept:
-    """Return what ``pack`` wrote. Raises UnreadableSnapshot."""
+def _format(groups: Sequence[Sequence[Table]]) -> str:
+    """Return what a snapshot of these tables is read by: it changes with any of their columns."""
+    layouts = "\n".join(table.layout for group in groups for table in group)
+    return f"{FORMAT}:{hashlib.sha256(layouts.encode()).hexdigest()[:16]}"
+
+
+def unpack(state: bytes, groups: Sequence[Sequence[Table]]) -> Kept:
+    """Return what ``pack`` wrote of tables like these. Raises UnreadableSnapshot."""
     try:
         kept = msgspec.msgpack.decode(state, type=Kept)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableSnapshot(f"snapshot cannot be read: {error}") from error
-    if kept.format != FORMAT:
-        raise UnreadableSnapshot(f"snapshot of format {kept.format}, this is format {FORMAT}")
+    if kept.format != _format(groups):
+        raise UnreadableSnapshot(f"snapshot of format {kept.format}, not {_format(groups)}")
     return kept

@@ -27,6 +27,11 @@ class Table:
         self.rows = self._room[:wanted]
         return first
 
+    @property
+    def layout(self) -> str:
+        """What the bytes of ``dump`` mean: the names and types of the columns."""
+        return repr(self._room.dtype.descr)
+
     def dump(self) -> bytes:
         """Return the exact content of the rows in use."""
         return self.rows.tobytes()

@@ -27,7 +27,7 @@ from collector.packets import (
     encode,
     frame,
 )
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from storage.mailbox import Mailbox, MemoryMailbox
 
 PATIENCE_S = 20.0

@@ -30,7 +30,7 @@ from collector.packets import (
     Will,
     encode,
 )
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from equipment.wire import PAYLOAD_LIMIT
 from tests.collector.given_endpoint import (
     BOTH,

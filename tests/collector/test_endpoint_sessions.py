@@ -22,7 +22,7 @@ from collector.packets import (
     Wanted,
     Will,
 )
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from storage.mailbox import MemoryMailbox, SqliteMailbox
 from tests.collector.given_endpoint import (
     BOTH,

@@ -11,7 +11,7 @@ import pytest
 
 from collector.committer import Committer
 from collector.mqtt import BadAddress, Broker, listen
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from tests.collector.given_endpoint import PATIENCE_S, STATE, TELE, Recorder, until
 from tests.servers import Mosquitto, mosquitto, program
 

@@ -30,7 +30,7 @@ from collector.packets import (
     encode,
     frame,
 )
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 
 
 def made(kind: Any, *fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

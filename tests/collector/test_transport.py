@@ -15,7 +15,7 @@ import pytest
 from collector.admission import Limits
 from collector.packets import V311, Ack, Connect, Publish, encode
 from collector.session import Session
-from desk.ingest import Arrival
+from desk.arrival import Arrival
 from storage.mailbox import Client
 from tests.collector.given_endpoint import PATIENCE_S, TELE, Running, client, endpoint
 from tests.servers import program

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from desk.ingest import Arrival, Ingest
+from desk.arrival import Arrival
+from desk.ingest import Ingest
+from desk.intake import Registered
 from equipment.quarantine import Quarantined
 from equipment.reading import Batch
 from health.alarm import Alarm
 from health.bank import Bank
 from health.profile import SHIPPED
+from storage.interface import Checkpoint
 from storage.memory import MemoryTelemetry
 from storage.records_memory import MemoryRecords
 from tests.given import NOW
@@ -29,11 +33,12 @@ class World:
         self.records = records or MemoryRecords()
         self.alarms: list[Alarm] = []
         models = {"CHEM-001": "CHEM", "CHEM-002": "CHEM"}
+        registered = {device: Registered(model, "S001") for device, model in models.items()}
         self.ingest = Ingest(
             self.telemetry,
             self.records,
             Bank(SHIPPED, models),
-            models=models,
+            registered=registered,
             now=lambda: NOW,
             on_alarms=self.alarms.extend,
         )
@@ -107,6 +112,7 @@ def test_units_declared_at_birth_are_converted() -> None:
         (tele(s=-1), "malformed", "$.s"),
         (tele(t=2**70), "malformed", "$.t"),
         (tele(topic="fc/v1/S001/CHEM-002/tele"), "foreign_topic", "CHEM-001 may not publish"),
+        (tele(topic="fc/v1/S002/CHEM-001/tele"), "foreign_topic", "stands at site 'S001'"),
         (tele(topic="other/topic"), "foreign_topic", "other/topic"),
         (tele(topic="fc/v1/S 1/CHEM-001/tele"), "foreign_topic", "site 'S 1'"),
         (Arrival("CHEM-001", TOPIC, b" " * 70_000), "oversize", "70000 bytes"),
@@ -197,10 +203,52 @@ def test_a_restart_knows_what_was_seen_and_how_units_are_read(with_checkpoint: b
 
 def test_a_device_that_is_registered_later_is_heard() -> None:
     world = World()
-    world.ingest.register("HEMA-001", "HEMA")
+    world.ingest.register("HEMA-001", Registered("HEMA", "S001"))
     topic = "fc/v1/S001/HEMA-001/tele"
     world.hear(tele(topic=topic, sender="HEMA-001", m={"vacuum": -45.0}))
     assert "vacuum" in world.telemetry.last(["HEMA-001"])["HEMA-001"]
+
+
+def test_alarms_that_could_not_be_told_are_told_with_the_next_batch() -> None:
+    world = World()
+    told: list[Alarm] = []
+
+    def tell(alarms: Sequence[Alarm]) -> None:
+        if not told:
+            told.append(alarms[0])
+            raise OSError("records are locked")
+        told.extend(alarms)
+
+    world.ingest = Ingest(
+        world.telemetry,
+        world.records,
+        Bank(SHIPPED, {"CHEM-001": "CHEM"}),
+        registered={"CHEM-001": Registered("CHEM", "S001")},
+        now=lambda: NOW,
+        on_alarms=tell,
+    )
+    hours = 6 * 60
+    start_ms = NOW_MS - hours * 60_000
+    first = [tele(n, t=start_ms + n * 60_000, m={"psu_24v": 20.0}) for n in range(hours)]
+    with pytest.raises(OSError, match="locked"):
+        world.hear(*first)
+    world.hear(tele(hours, m={"psu_24v": 20.0}))
+    assert told[0] == told[1]
+
+
+def test_a_snapshot_of_another_version_starts_the_rules_afresh_and_loses_no_ledger() -> None:
+    before = World()
+    before.hear(tele(1))
+    before.ingest.checkpoint()
+    kept = before.telemetry.checkpoint()
+    state = msgspec.msgpack.decode(kept.state)
+    state["bank"] = b"of long ago"
+    before.telemetry.keep_checkpoint(Checkpoint(kept.upto, msgspec.msgpack.encode(state)))
+
+    after = World(before.telemetry, before.records)
+    after.ingest.resume()
+    after.hear(tele(1))
+    assert after.ingest.tallies["CHEM-001"].duplicate == 1
 
 
 def test_historical_rows_are_marked() -> None:

@@ -1,0 +1,29 @@
+"""Arrival: a message as it came in, and what takes it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Arrival(NamedTuple):
+    """One message as it came in.
+
+    ``sender`` is the device its connection authenticated as, None for a connection that may speak
+    for every device (a broker that checked the topic, a replayed file).
+    """
+
+    sender: str | None
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+class Sink(Protocol):
+    """Where arrivals go. Both methods are called from one thread only."""
+
+    def keep(self, arrivals: Sequence[Arrival]) -> Any:
+        """Return when every arrival is durable; raise when none may be acknowledged yet."""
+        ...
+
+    def act(self, kept: Any) -> None:
+        """Do what follows from what ``keep`` returned, after the acknowledgements went out."""
+        ...
