@@ -60,6 +60,13 @@ class Case:
         """Return from when the technician can be sent on."""
         return _up(max(self.now, technician.free_at or self.now))
 
+    def back(self, route: Route) -> datetime:
+        """Return from when the technician of ``route`` is free, earlier routes driven."""
+        begin = min((stop.start_at for stop in route.stops), default=route.home_at)
+        free = self.free(self.technicians[route.technician])
+        mine = (other for other in self.plan.routes if other.technician == route.technician)
+        return max([free, *(r.home_at for r in mine if r.stops and r.stops[0].start_at < begin)])
+
 
 def violations(
     plan: DayPlan,
@@ -225,9 +232,9 @@ class Leg(NamedTuple):
 def _legs(case: Case, route: Route) -> Iterator[Leg]:
     """Yield the drive to every stop, and home; nobody drives to where the visit is going on."""
     technician = case.technicians[route.technician]
-    shift, free = _shift(case, route), case.free(technician)
+    shift, free = _shift(case, route), case.back(route)
     started = any(case.requests[stop.request].started for stop in route.stops)
-    under_way = started or shift is None or shift.start_at <= free
+    under_way = started or shift is None or shift.start_at <= case.free(technician)
     here = technician.at if technician.at is not None and under_way else technician.home
     left = free if under_way or shift is None else max(free, _up(shift.start_at))
     for stop in route.stops:
@@ -268,9 +275,8 @@ def _breaks(case: Case, route: Route) -> Iterator[Words]:
     shift = _shift(case, route)
     if not _planned(case, route) or shift is None:
         return
-    technician = case.technicians[route.technician]
     started = [s.end_at for s in route.stops if case.requests[s.request].started]
-    free = max([case.free(technician), shift.start_at, *started])
+    free = max([case.back(route), shift.start_at, *started])
     for due in shift.breaks:
         rest = timedelta(seconds=due.duration_s)
         if _up(max(free, due.from_at)) + rest > _down(due.to_at):

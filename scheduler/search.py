@@ -10,6 +10,8 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from scheduler.drive import Driven, drive
 from scheduler.model import NEVER, Day
 from scheduler.pins import Frozen
@@ -19,6 +21,7 @@ STRING = 6  # longest run of visits taken out of one route
 BLINK = 0.01  # share of insertion places not looked at
 BANK = 10  # unserved visits tried again per step
 HOT, COLD = 1200.0, 10.0  # seconds of driving by which a step may be worse, first and last
+NEAR = 100  # visits that count as neighbours
 POOL = 40_000
 KNOWN = 200_000
 
@@ -34,7 +37,6 @@ class Search:
         self._draw = random.Random(seed)
         self._fixed = {job for route in frozen.routes for job in route}
         self._known: dict[tuple[int, tuple[int, ...]], Driven | None] = {}
-        self._room = [duty.end - duty.start - sum(r[2] for r in duty.rests) for duty in day.duties]
         self._near = _neighbours(day)
         self.pool: Pool = {}
         self.best: Routes = list(frozen.routes)
@@ -49,6 +51,7 @@ class Search:
         """Go on from ``routes``, which must be possible; what is in none of them is unserved."""
         self.routes = list(routes)
         self._costs = [self._cost(duty, route) for duty, route in enumerate(routes)]
+        self._spare = [self._room(duty, route) for duty, route in enumerate(routes)]
         self._at = {job: duty for duty, route in enumerate(routes) for job in route}
         self._bank = [job for job in self.jobs if job not in self._at]
         self.cost = sum(self._costs) + sum(self._day.unserved[job] for job in self._bank)
@@ -66,13 +69,23 @@ class Search:
             self.effort += 1
 
     def _step(self, heat: float) -> None:
-        kept = (list(self.routes), list(self._costs), dict(self._at), list(self._bank), self.cost)
+        kept = self._state()
         touched = set(self._ruin())
         touched |= set(self._insert(self._ordered(self._tried(BANK + 2 * RUINED))))
         self._remember(touched)
         self._note_best()
         if self.cost > kept[-1] - heat * math.log(1.0 - self._draw.random()):
-            self.routes, self._costs, self._at, self._bank, self.cost = kept
+            self.routes, self._costs, self._spare, self._at, self._bank, self.cost = kept
+
+    def _state(self) -> tuple[Routes, list[int], list[int], dict[int, int], list[int], int]:
+        return (
+            list(self.routes),
+            list(self._costs),
+            list(self._spare),
+            dict(self._at),
+            list(self._bank),
+            self.cost,
+        )
 
     def _note_best(self) -> None:
         if self.cost < self.best_cost:
@@ -168,7 +181,7 @@ class Search:
         here, from_here = place[job], times[place[job]]
         for number in day.allowed[job]:
             duty, route, before = day.duties[number], self.routes[number], day.duties[number].here
-            room = self._room[number] - day.duration[job] - sum(day.duration[j] for j in route)
+            room = self._spare[number] - day.duration[job]
             if room < 0:
                 continue
             for index in range(len(route) + 1):
@@ -202,6 +215,17 @@ class Search:
         cost = self._cost(duty, route)
         self.cost += cost - self._costs[duty]
         self.routes[duty], self._costs[duty] = route, cost
+        self._spare[duty] = self._room(duty, route)
+
+    def _room(self, number: int, route: tuple[int, ...]) -> int:
+        """Return the time of a duty that is neither driving, work nor break."""
+        day, duty = self._day, self._day.duties[number]
+        room = duty.end - duty.start - sum(rest[2] for rest in duty.rests)
+        here = duty.here
+        for job in route:
+            room -= day.times[here][day.place[job]] + day.duration[job]
+            here = day.place[job]
+        return room - (day.times[here][duty.home] if route or duty.facts else 0)
 
     def _remember(self, duties: Iterable[int]) -> None:
         """Add the routes of ``duties`` to the pool; of the same visits the cheapest order stays."""
@@ -215,9 +239,9 @@ class Search:
 
 
 def _neighbours(day: Day) -> list[list[int]]:
-    """Return for each job all jobs, nearest first, itself at the head."""
-    jobs = range(len(day.requests))
-    return [
-        sorted(jobs, key=lambda other: (other != job, day.times[day.place[job]][day.place[other]]))
-        for job in jobs
-    ]
+    """Return for each job the NEAR nearest jobs, itself at the head."""
+    drives = np.array([[day.times[a][b] for b in day.place] for a in day.place], dtype=np.int64)
+    drives = drives.reshape(len(day.place), len(day.place))
+    np.fill_diagonal(drives, -1)
+    nearest: list[list[int]] = np.argsort(drives, axis=1, kind="stable")[:, :NEAR].tolist()
+    return nearest

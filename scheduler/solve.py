@@ -25,7 +25,7 @@ from scheduler.search import Search
 from scheduler.travel import Travel
 
 EFFORT_PER_S = 150_000  # steps of search work a slow machine does in a second
-EFFORT_PER_VISIT = 4000  # beyond which nothing more is found
+EFFORT_PER_VISIT = 6000  # beyond which nothing more is found
 SEARCH = (0.45, 0.3)  # shares of the limit, an assembly after each
 ASSEMBLY = 0.1
 
@@ -65,6 +65,6 @@ def plan_day(
     for share in SEARCH:
         search.run(int(effort * share), until=elapsed() + share * limit_s, elapsed=elapsed)
         search.start_from(search.best)
-        limit = min(ASSEMBLY * limit_s, started + limit_s - elapsed())
+        limit = max(0.0, min(ASSEMBLY * limit_s, started + limit_s - elapsed()))
         search.start_from(assemble(problem, frozen, search.pool, search.best, limit))
     return day_plan(problem, frozen, search.best, now=now, published=published)

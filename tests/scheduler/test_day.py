@@ -165,6 +165,14 @@ def test_a_started_visit_keeps_a_technician_beyond_the_shift():
     assert "outside the shift" in plan.warnings[0].en
 
 
+def test_who_works_until_just_before_the_shift_drives_home_first():
+    early = request("early", pinned_to="A", pinned_at=at("06:30"), duration_s=5340, started=True)
+    plan = planned([early, request()], [technician()], now=at("07:50"))
+    first, second = plan.routes
+    assert first.home_at > at("08:00")
+    assert second.stops[0].start_at >= first.home_at
+
+
 def test_a_started_visit_that_overruns_is_not_over_yet():
     started = request(duration_s=3600, pinned_to="A", pinned_at=at("08:30"), started=True)
     plan = planned([started], [technician()], now=at("11:00"))
