@@ -1,15 +1,16 @@
 """What every endpoint has at hand: the desk, who asks, and what they may."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Request
 
-from aftersales.access import Action, Role, may
+from aftersales.access import ROLES, Action, Role, may
 from aftersales.machine import By
 from aftersales.user import User
+from api.document import problems
 from api.errors import NotAllowed, NotSignedIn
 from desk.office import Office
 from desk.signing import signed_in
@@ -18,6 +19,12 @@ from equipment.sequence import Tally
 from equipment.words import Words
 
 COOKIE = "fieldcare_session"
+_DOING: dict[Action, Words] = {
+    Action.CREATE: Words("新建", "create"),
+    Action.READ: Words("查看", "read"),
+    Action.UPDATE: Words("更改", "update"),
+    Action.APPROVE: Words("批准", "approve"),
+}
 
 
 class DemoLogin(NamedTuple):
@@ -38,6 +45,17 @@ class Demo:
     inject: Callable[[str, str], None]
 
 
+class Traffic(NamedTuple):
+    """What the collector of this process did so far; ``quarantined`` is by reason."""
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: Mapping[str, int] = {}
+    batches: int = 0
+    failures: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Backstage:
     """What the process gives the API. ``parts`` returns what is not well, name -> reason."""
@@ -49,9 +67,10 @@ class Backstage:
     tally: Callable[[str], Tally | None] = lambda _device: None
     planning: Callable[[], bool] = lambda: False
     parts: Callable[[], dict[str, str]] = dict
+    traffic: Callable[[], Traffic] = Traffic
 
 
-def backstage(request: Request) -> Backstage:
+async def backstage(request: Request) -> Backstage:
     """Return what the process gave this app."""
     given: Backstage = request.app.state.backstage
     return given
@@ -60,30 +79,65 @@ def backstage(request: Request) -> Backstage:
 Stage = Annotated[Backstage, Depends(backstage)]
 
 
-async def caller(request: Request, stage: Stage) -> User:
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name; over TLS no other host or port can set it."""
+    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+
+
+async def secret_of(request: Request) -> str:
+    """Return the session's secret that came along, empty for none."""
+    return request.cookies.get(cookie_name(request), "")
+
+
+Secret = Annotated[str, Depends(secret_of)]
+
+
+async def caller(secret: Secret, stage: Stage) -> User:
     """Return who asks. Raises NotSignedIn."""
-    secret = request.cookies.get(COOKIE, "")
     user = None
     if secret:
         office = stage.office
         user = await asyncio.to_thread(signed_in, office.records, secret, now=office.now())
     if user is None:
-        raise NotSignedIn("sign in to see this")
+        raise NotSignedIn(Words("请先登录", "sign in to see this"))
     return user
 
 
 Caller = Annotated[User, Depends(caller)]
 
 
-def needs(action: Action, object: str) -> Any:
-    """Return the dependency that lets pass only users who may do ``action`` on ``object``."""
+def door(action: Action, object: str, *statuses: int) -> dict[str, Any]:
+    """Return what a route needs so that only users who may do ``action`` on ``object`` pass.
 
-    def check(user: Caller) -> User:
-        if not may(Role(user.role), action, object, own=True):
-            raise NotAllowed(f"the role {user.role} may not {action} a {object}")
+    ``statuses`` are the problems it may answer with besides 401 and 403.
+    """
+
+    async def check(user: Caller) -> User:
+        role = Role(user.role)
+        if not may(role, action, object, own=True):
+            doing, who = _DOING[action], ROLES[role]
+            raise NotAllowed(
+                Words(
+                    f"“{who.zh}”无权{doing.zh}此内容（{object}）",
+                    f"the role {who.en!r} may not {doing.en} a {object}",
+                )
+            )
         return user
 
-    return Depends(check)
+    return {
+        "dependencies": [Depends(check)],
+        "responses": problems(401, 403, *statuses),
+        "openapi_extra": {"x-needs": {"action": action.value, "object": object}},
+    }
+
+
+def signed_in_only(*statuses: int) -> dict[str, Any]:
+    """Return what a route needs that is open to every user; see ``door``."""
+    return {
+        "dependencies": [Depends(caller)],
+        "responses": problems(401, *statuses),
+        "openapi_extra": {"x-needs": {}},
+    }
 
 
 def by(stage: Backstage, user: User) -> By:

@@ -3,10 +3,16 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 T = TypeVar("T")
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:.-]{1,200}$")]
+_ID, _PLACE = r"^[A-Za-z0-9_:.-]{1,200}$", r"^[A-Za-z0-9_:.-]{0,200}$"
+Id = Annotated[str, StringConstraints(pattern=_ID)]
+IdPath = Annotated[str, Path(pattern=_ID)]
+IdQuery = Annotated[str, Query(pattern=_ID)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+After = Annotated[str, Query(pattern=_PLACE)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -50,7 +56,7 @@ class Problem(Shape):
 class SignInRequest(Shape):
     """Login and password."""
 
-    login: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    login: Annotated[str, StringConstraints(max_length=80, pattern=r"^[^\x00-\x1f]+$")]
     password: Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -287,6 +293,12 @@ class OutcomeShape(Shape):
     title: Bilingual
 
 
+class TicketList(Page[TicketRow]):
+    """Tickets, newest first, and how many this user may see in each state."""
+
+    counts: dict[str, int]
+
+
 class TicketPage(TicketRow):
     """A ticket with everything about it."""
 
@@ -415,4 +427,4 @@ class HealthShape(Shape):
     """Whether the process is well; ``parts`` names what is not."""
 
     ok: bool
-    parts: dict[str, str]
+    parts: list[str]

@@ -1,7 +1,9 @@
 """Records become shapes: what a page needs of a ticket or a device, gathered once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from aftersales import timeline
@@ -14,8 +16,9 @@ from aftersales.ticket import HAPPENINGS, KINDS, TICKET, TICKET_EVENTS, TICKET_S
 from aftersales.user import User
 from aftersales.visit import ENDED, VISIT_STATES, Visit
 from api import shapes
+from api.scope import Scope, scope_of
 from desk.office import Office
-from equipment.catalog import COMPONENTS, MODELS, DeviceModel
+from equipment.catalog import COMPONENTS, MODELS, DeviceModel, Metric
 from equipment.device import Device, Site
 from equipment.words import Words
 from health.alarm import Alarm
@@ -24,7 +27,6 @@ from health.state import STATES, device_health
 from scheduler.published import Published
 from storage.interface import Work
 
-SILENT_AFTER = timedelta(minutes=15)
 _MANY = 10_000
 _NEEDS = {"resolve": "outcome", "cancel": "reason", "reopen": "reason"}
 _OFFERED = ("resolve", "confirm", "reopen", "cancel")
@@ -83,8 +85,8 @@ def alarm(one: Alarm) -> shapes.AlarmShape:
     )
 
 
-def fault(one: Fault) -> shapes.FaultShape:
-    """Return a fault."""
+def fault(one: Fault, scope: Scope) -> shapes.FaultShape:
+    """Return a fault, with its ticket if that is in ``scope``."""
     return shapes.FaultShape(
         id=one.id,
         component=one.component,
@@ -93,7 +95,7 @@ def fault(one: Fault) -> shapes.FaultShape:
         opened_at=one.opened_at,
         closed_at=one.closed_at,
         react_by=one.react_by,
-        ticket=one.ticket,
+        ticket=one.ticket if one.ticket and scope.sees_ticket(one.ticket) else None,
     )
 
 
@@ -116,34 +118,47 @@ def promise(clock: Clock) -> shapes.PromiseShape:
     )
 
 
-def ticket_clocks(office: Office, work: Work, ticket: Ticket) -> Sequence[Clock]:
-    """Return what every promise on ``ticket`` says now."""
-    events = work.journal.of(ticket.id)
-    return clocks(ticket, events, office.workdays, office.now(), ZoneInfo(office.zone))
-
-
 class Desk:
-    """One look at the records for one answer; what is asked twice is read once."""
+    """One look at the records for one user's answer; what is asked twice is read once."""
 
-    def __init__(self, office: Office, work: Work) -> None:
+    def __init__(self, office: Office, work: Work, user: User) -> None:
         self._office, self._work = office, work
-        self._sites: dict[str, Site] = {s.id: s for s in work.shelf(Site).find(limit=_MANY)}
-        self._team = {t.id: t for t in work.shelf(Technician).find(limit=_MANY)}
-        plans = work.shelf(Published).find(limit=1, newest_first=True)
-        self.published: Published | None = plans[0] if plans else None
+        self._models: dict[str, str] = {}
+        self.role = Role(user.role)
+        self.scope: Scope = scope_of(work, user)
+
+    @cached_property
+    def sites(self) -> Mapping[str, Site]:
+        """Every site by id."""
+        return {site.id: site for site in self._work.shelf(Site).find(limit=_MANY)}
+
+    @cached_property
+    def _team(self) -> Mapping[str, Technician]:
+        return {t.id: t for t in self._work.shelf(Technician).find(limit=_MANY)}
+
+    @cached_property
+    def published(self) -> Published | None:
+        """The plan that holds."""
+        plans = self._work.shelf(Published).find(limit=1, newest_first=True)
+        return plans[0] if plans else None
+
+    @cached_property
+    def _late(self) -> Mapping[str, int]:
         routes = self.published.plan.routes if self.published else ()
-        self.late = {stop.request: stop.late_s for route in routes for stop in route.stops}
+        return {stop.request: stop.late_s for route in routes for stop in route.stops}
+
+    @cached_property
+    def unserved(self) -> Mapping[str, Words]:
+        """Ticket id -> why nobody is sent there."""
         unserved = self.published.plan.unserved if self.published else ()
-        self.unserved = {one.request: one.why for one in unserved}
+        return {one.request: Words(*one.why) for one in unserved}
 
     def site(self, id: str) -> Site:
         """Return site ``id``, a nameless one where the register lost it."""
-        return self._sites.get(id) or Site(id, "", Words(id, id), 0.0, 0.0)
+        return self.sites.get(id) or Site(id, "", Words(id, id), 0.0, 0.0)
 
-    def technician_title(self, id: str | None) -> shapes.Bilingual | None:
+    def technician_title(self, id: str) -> shapes.Bilingual:
         """Return the technician's name."""
-        if id is None:
-            return None
         who = self._team.get(id)
         return bilingual(who.title if who else Words(id, id))
 
@@ -156,13 +171,16 @@ class Desk:
         person = self._team.get(actor) or self._work.shelf(User).get(actor)
         return bilingual(person.title if person else _PROGRAMS.get(actor, Words(actor, actor)))
 
-    def certificate(
-        self, technician: str | None, device: str | None
-    ) -> shapes.CertificateShape | None:
+    def learn_devices(self, ids: Iterable[str | None]) -> None:
+        """Read the devices ``ids`` at once, for the certificates asked for later."""
+        wanted = [id for id in set(ids) if id is not None]
+        found = self._work.shelf(Device).find(id=wanted, limit=_MANY)
+        self._models.update({device.id: device.model for device in found})
+
+    def certificate(self, technician: str, device: str | None) -> shapes.CertificateShape | None:
         """Return the certificate of ``technician`` for the family of ``device``, if held today."""
-        who = self._team.get(technician or "")
-        known = self._work.shelf(Device).get(device) if device else None
-        model = MODELS.get(known.model) if known else None
+        who = self._team.get(technician)
+        model = MODELS.get(self._models.get(device or "", ""))
         if who is None or model is None:
             return None
         today = self._office.now().astimezone(ZoneInfo(self._office.zone)).date()
@@ -176,29 +194,36 @@ class Desk:
         title = bilingual(model.title)
         return shapes.CertificateShape(family=model.family, title=title, valid_to=max(held))
 
-    def visit(self, ticket: str, device: str | None = None) -> shapes.VisitShape | None:
-        """Return the newest visit of ``ticket``, about ``device``, that is not cancelled."""
-        found = self._work.shelf(Visit).find(ticket=ticket, limit=_MANY)
-        going = [v for v in found if v.state not in ENDED] or [
-            v for v in found if v.state == "filed"
-        ]
-        if not going:
-            return None
-        one = going[-1]
-        return shapes.VisitShape(
-            id=one.id,
-            technician=one.technician,
-            technician_title=self.technician_title(one.technician),
-            state=one.state,
-            state_title=bilingual(VISIT_STATES[one.state]),
-            arrive_at=one.window_from,
-            leave_at=one.window_to,
-            late_s=self.late.get(ticket),
-            certificate=self.certificate(one.technician, device),
-        )
+    def visits(self, tickets: Iterable[str]) -> Mapping[str, Sequence[Visit]]:
+        """Return the visits of each of ``tickets``, oldest first."""
+        found: dict[str, list[Visit]] = defaultdict(list)
+        for visit in self._work.shelf(Visit).find(ticket=list(tickets), limit=_MANY):
+            found[visit.ticket].append(visit)
+        return found
 
-    def ticket(self, one: Ticket, role: Role) -> shapes.TicketRow:
-        """Return ``one`` as a row for a user of ``role``."""
+    def events(self, tickets: Iterable[str]) -> Mapping[str, Sequence[Event]]:
+        """Return what is on record about each of ``tickets``, oldest first."""
+        found: dict[str, list[Event]] = defaultdict(list)
+        for one in self._work.journal.of(*tickets):
+            found[one.subject].append(one)
+        return found
+
+    def clocks(self, one: Ticket, events: Sequence[Event]) -> Sequence[Clock]:
+        """Return what every promise on ``one`` says now."""
+        office = self._office
+        return clocks(one, events, office.workdays, office.now(), ZoneInfo(office.zone))
+
+    def tickets(self, several: Sequence[Ticket]) -> list[shapes.TicketRow]:
+        """Return ``several`` as rows."""
+        ids = [one.id for one in several]
+        self.learn_devices(one.device for one in several)
+        visits, events = self.visits(ids), self.events(ids)
+        return [self.ticket(one, events[one.id], visits[one.id]) for one in several]
+
+    def ticket(
+        self, one: Ticket, events: Sequence[Event], visits: Sequence[Visit]
+    ) -> shapes.TicketRow:
+        """Return ``one``, on which ``events`` are on record, as a row."""
         why = self.unserved.get(one.id) if one.state == "open" else None
         return shapes.TicketRow(
             id=one.id,
@@ -219,46 +244,65 @@ class Desk:
             reported_at=one.reported_at,
             outcome=one.outcome,
             version=one.version,
-            promises=[promise(c) for c in ticket_clocks(self._office, self._work, one)],
-            visit=self.visit(one.id, one.device),
+            promises=[promise(c) for c in self.clocks(one, events)],
+            visit=self._visit(visits, one.device),
             unserved=bilingual(why) if why else None,
-            allowed_actions=self._actions(one, role),
+            allowed_actions=actions(one, events, self.role),
         )
 
-    def _actions(self, one: Ticket, role: Role) -> list[shapes.ActionShape]:
-        """What the role may do: steps of the machine, and the first answer while it is open."""
-        actions = [
-            shapes.ActionShape(
-                event=name, title=bilingual(TICKET_EVENTS[name].title), needs=_NEEDS.get(name)
-            )
-            for name in allowed(TICKET, one.state, role)
-            if name in _OFFERED
+    def _visit(self, visits: Sequence[Visit], device: str | None) -> shapes.VisitShape | None:
+        """Return the newest of ``visits`` that is still going on, else the newest filed one."""
+        going = [v for v in visits if v.state not in ENDED] or [
+            v for v in visits if v.state == "filed"
         ]
-        first = HAPPENINGS["ticket.acknowledged"]
-        events = self._work.journal.of(one.id)
-        answered = any(e.type == "ticket.acknowledged" for e in events)
-        if one.state == "open" and role in first.roles and not answered:
-            title = bilingual(first.title)
-            actions.insert(0, shapes.ActionShape(event="acknowledge", title=title))
-        return actions
+        if not going:
+            return None
+        one = going[-1]
+        who = one.technician
+        return shapes.VisitShape(
+            id=one.id,
+            technician=who,
+            technician_title=self.technician_title(who) if who else None,
+            state=one.state,
+            state_title=bilingual(VISIT_STATES[one.state]),
+            arrive_at=one.window_from,
+            leave_at=one.window_to,
+            late_s=self._late.get(one.ticket),
+            certificate=self.certificate(who, device) if who else None,
+        )
+
+
+def actions(one: Ticket, events: Sequence[Event], role: Role) -> list[shapes.ActionShape]:
+    """Return what ``role`` may do: steps of the machine, and the first answer while it is open."""
+    found = [
+        shapes.ActionShape(
+            event=name, title=bilingual(TICKET_EVENTS[name].title), needs=_NEEDS.get(name)
+        )
+        for name in allowed(TICKET, one.state, role)
+        if name in _OFFERED
+    ]
+    first = HAPPENINGS["ticket.acknowledged"]
+    answered = any(e.type == "ticket.acknowledged" for e in events)
+    if one.state == "open" and role in first.roles and not answered:
+        title = bilingual(first.title)
+        found.insert(0, shapes.ActionShape(event="acknowledge", title=title))
+    return found
 
 
 def device_row(
     desk: Desk,
     device: Device,
     model: DeviceModel,
+    faults: Sequence[Fault],
     *,
-    faults: Iterable[Fault],
-    last: Mapping[str, tuple[int, float]],
-    now: datetime,
+    seen_at: datetime | None,
+    silent: bool,
 ) -> shapes.DeviceRow:
-    """Return ``device`` as a row: its open ``faults`` say how it is, ``last`` when it spoke."""
-    open_faults = [f for f in faults if f.closed_at is None]
-    health = device_health(open_faults)
+    """Return ``device`` as a row: its open ``faults`` say how it is."""
+    health = device_health(faults)
     worst = next((c for c, state in health.components.items() if state == health.state), None)
-    seen_ms = max((at for at, _ in last.values()), default=None)
-    seen_at = None if seen_ms is None else datetime.fromtimestamp(seen_ms / 1000, UTC)
     site = desk.site(device.site)
+    tickets = (f.ticket for f in faults if f.ticket and desk.scope.sees_ticket(f.ticket))
     return shapes.DeviceRow(
         id=device.id,
         serial=device.serial,
@@ -272,8 +316,24 @@ def device_row(
         state_title=bilingual(STATES[health.state]),
         score=health.score,
         last_seen_at=seen_at,
-        silent=seen_at is None or now - seen_at > SILENT_AFTER,
+        silent=silent,
         component=worst,
         component_title=component_title(worst) if worst else None,
-        ticket=next((f.ticket for f in open_faults if f.ticket), None),
+        ticket=next(tickets, None),
+    )
+
+
+def metric(one: Metric, last: Mapping[str, tuple[int, float]]) -> shapes.MetricShape:
+    """Return a metric with its newest value out of ``last``."""
+    at_ms, value = last.get(one.name, (None, None))
+    return shapes.MetricShape(
+        name=one.name,
+        title=bilingual(one.title),
+        unit=one.unit,
+        component=one.component,
+        component_title=component_title(one.component),
+        value=value,
+        at=None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC),
+        warn=one.warn,
+        fail=one.fail,
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -9,9 +10,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from aftersales.user import SignIn, User
-from storage.interface import Records
+from storage.interface import Records, Work
 
 SESSION_LASTS = timedelta(hours=12)
+SESSIONS_EACH = 20
 PASSWORD_LIMIT = 256
 _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash("nobody")  # verified for unknown logins too, so both take as long
@@ -32,9 +34,12 @@ def is_password(kept: str, password: str) -> bool:
 
 
 def sign_in(
-    records: Records, login: str, password: str, *, now: datetime
+    records: Records, login: str, password: str, *, now: datetime, lasts: timedelta = SESSION_LASTS
 ) -> tuple[User, str] | None:
-    """Return the user and a new session's secret, or None when login and password do not match."""
+    """Return the user and a new session's secret, or None when login and password do not match.
+
+    A user has at most SESSIONS_EACH sessions: the ones that end first give way.
+    """
     with records.read() as work:
         user = work.shelf(User).get(login)
     if not is_password(user.password if user else _NOBODY, password[:PASSWORD_LIMIT]):
@@ -43,17 +48,36 @@ def sign_in(
         return None
     secret = secrets.token_urlsafe(32)
     with records.begin() as work:
-        work.shelf(SignIn).put(SignIn(_id(secret), user.id, now + SESSION_LASTS))
+        _make_room(work, user.id, now)
+        work.shelf(SignIn).put(SignIn(_id(secret), user.id, now + lasts))
     return user, secret
+
+
+def _make_room(work: Work, user: str, now: datetime) -> None:
+    shelf = work.shelf(SignIn)
+    kept = sorted(shelf.find(user=user), key=lambda session: session.expires_at, reverse=True)
+    for place, session in enumerate(kept):
+        if session.expires_at <= now or place >= SESSIONS_EACH - 1:
+            shelf.remove(session.id)
 
 
 def signed_in(records: Records, secret: str, *, now: datetime) -> User | None:
     """Return whose session ``secret`` is, or None when it is unknown, ended or expired."""
     with records.read() as work:
-        session = work.shelf(SignIn).get(_id(secret))
-        if session is None or session.expires_at <= now:
-            return None
-        return work.shelf(User).get(session.user)
+        return _user_of(work, secret, now)
+
+
+def still_signed_in(work: Work, secrets: Iterable[str], now: datetime) -> dict[str, User]:
+    """Return secret -> user of those ``secrets`` whose session has not ended."""
+    found = {secret: _user_of(work, secret, now) for secret in set(secrets)}
+    return {secret: user for secret, user in found.items() if user is not None}
+
+
+def _user_of(work: Work, secret: str, now: datetime) -> User | None:
+    session = work.shelf(SignIn).get(_id(secret))
+    if session is None or session.expires_at <= now:
+        return None
+    return work.shelf(User).get(session.user)
 
 
 def sign_out(records: Records, secret: str) -> None:

@@ -181,11 +181,7 @@ def move_ticket(
     Raises UnknownRecord, ChangedMeanwhile when ``version`` is not the current one, and Refused.
     """
     with office.records.begin() as work:
-        ticket = work.shelf(Ticket).get(id)
-        if ticket is None:
-            raise UnknownRecord(f"ticket {id!r} does not exist")
-        if version is not None and version != ticket.version:
-            raise ChangedMeanwhile(f"ticket {id} is at version {ticket.version}, not {version}")
+        ticket = _current(work, id, version)
         known: dict[str, Any] = {**facts, **known_from(work.journal.of(id))}
         ticket, entry = tickets.apply(ticket, event, known, by)
         _put(work, ticket, [entry])
@@ -196,12 +192,27 @@ def move_ticket(
     return ticket
 
 
-def note_on_ticket(office: Office, id: str, type: str, data: dict[str, Any], by: By) -> Ticket:
-    """Record something that happened on ticket ``id``. Raises UnknownRecord and Refused."""
+def _current(work: Work, id: str, version: int | None) -> Ticket:
+    ticket = work.shelf(Ticket).get(id)
+    if ticket is None:
+        raise UnknownRecord(f"ticket {id!r} does not exist")
+    if version is not None and version != ticket.version:
+        raise ChangedMeanwhile(f"ticket {id} is at version {ticket.version}, not {version}")
+    return ticket
+
+
+def note_on_ticket(
+    office: Office,
+    id: str,
+    type: str,
+    data: dict[str, Any],
+    by: By,
+    *,
+    version: int | None = None,
+) -> Ticket:
+    """Record something that happened on ticket ``id``. Raises as ``move_ticket``."""
     with office.records.begin() as work:
-        ticket = work.shelf(Ticket).get(id)
-        if ticket is None:
-            raise UnknownRecord(f"ticket {id!r} does not exist")
+        ticket = _current(work, id, version)
         ticket, entry = tickets.happened(ticket, type, data, by)
         _put(work, ticket, [entry])
     return ticket

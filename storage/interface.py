@@ -121,8 +121,8 @@ class Journal(Protocol):
         """Append and return the event; a known ``command_id`` returns the first event again."""
         ...
 
-    def of(self, subject: str) -> Sequence[Event]:
-        """Return the events of one subject, oldest first."""
+    def of(self, *subjects: str) -> Sequence[Event]:
+        """Return the events of the subjects, oldest first."""
         ...
 
     def after(self, id: int, limit: int = 500) -> Sequence[Event]:

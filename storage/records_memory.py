@@ -68,8 +68,8 @@ class _MemoryJournal(Journal):
         self._events.append(event)
         return event
 
-    def of(self, subject: str) -> Sequence[Event]:
-        return [e for e in self._events if e.subject == subject]
+    def of(self, *subjects: str) -> Sequence[Event]:
+        return [e for e in self._events if e.subject in subjects]
 
     def after(self, id: int, limit: int = 500) -> Sequence[Event]:
         return self._events[id : id + limit]

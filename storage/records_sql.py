@@ -92,8 +92,8 @@ class _SqlJournal(Journal):
         self._connection.execute(sa.insert(JOURNAL).values(row))
         return event
 
-    def of(self, subject: str) -> Sequence[Event]:
-        return self._events(JOURNAL.c.subject == subject)
+    def of(self, *subjects: str) -> Sequence[Event]:
+        return self._events(JOURNAL.c.subject.in_(subjects))
 
     def after(self, id: int, limit: int = 500) -> Sequence[Event]:
         return self._events(JOURNAL.c.id > id, limit=limit)

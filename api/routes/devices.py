@@ -1,18 +1,19 @@
 """Devices: how they are, what they measure, what is wrong with them."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from aftersales.access import Action
+from aftersales.access import Action, Role, may
+from aftersales.promises import ClockState
 from aftersales.ticket import Ticket
 from api import shapes, views
-from api.context import Backstage, Stage, needs
-from api.errors import NotFound
-from equipment.catalog import COMPONENTS, DeviceModel
+from api.context import Caller, Stage, door
+from api.errors import Invalid, NotFound, check_known
+from api.fleet import Asked, Fleet
+from equipment.catalog import DeviceModel
 from equipment.device import Device
 from equipment.quarantine import Quarantined
 from equipment.words import Words
@@ -23,89 +24,97 @@ from storage.interface import Work
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 _MANY = 100_000
 _LONGEST = timedelta(days=400)
-_NO_MODEL = Words("未知型号", "unknown model")
+_YEARS = range(2000, 2100)
 
 
-@router.get("/overview", dependencies=[needs(Action.READ, "device")])
-def read_overview(stage: Stage) -> shapes.Overview:
-    """Return the counts of the first page."""
+@router.get("/overview", **door(Action.READ, "device"))
+def read_overview(stage: Stage, user: Caller) -> shapes.Overview:
+    """Return the counts of the first page; they count only what this user may see."""
     with stage.office.records.read() as work:
-        rows = _rows(stage, work, work.shelf(Device).find(limit=_MANY))
-        tickets = work.shelf(Ticket).find(state="open", limit=_MANY)
-        desk = views.Desk(stage.office, work)
-        clocks = [views.ticket_clocks(stage.office, work, t) for t in tickets]
+        desk = views.Desk(stage.office, work, user)
+        fleet = Fleet(stage, work, desk)
+        ids = [device.id for device in fleet.everything()]
+        seen = fleet.seen_at(ids)
+        tickets = [
+            ticket
+            for ticket in work.shelf(Ticket).find(state="open", limit=_MANY)
+            if desk.scope.sees_ticket(ticket.id)
+        ]
+        hidden = not may(Role(user.role), Action.READ, "quarantine")
         return shapes.Overview(
-            devices=len(rows),
-            silent=sum(row.silent for row in rows),
-            states={state: sum(row.state == state for row in rows) for state in STATES},
+            devices=len(ids),
+            silent=sum(fleet.is_silent(seen.get(id)) for id in ids),
+            states=_states(ids, fleet.unwell),
             state_titles={state: views.bilingual(title) for state, title in STATES.items()},
             open_tickets=len(tickets),
-            overdue=sum(any(c.state == "overdue" for c in several) for several in clocks),
-            unserved=sum(t.id in desk.unserved for t in tickets),
-            quarantined=work.shelf(Quarantined).count(),
+            overdue=_overdue(desk, tickets),
+            unserved=sum(ticket.id in desk.unserved for ticket in tickets),
+            quarantined=0 if hidden else work.shelf(Quarantined).count(),
         )
 
 
-@router.get("/devices", dependencies=[needs(Action.READ, "device")])
+def _states(devices: Iterable[str], unwell: Mapping[str, str]) -> dict[str, int]:
+    counts = dict.fromkeys(STATES, 0)
+    for id in devices:
+        counts[unwell.get(id, "NORMAL")] += 1
+    return counts
+
+
+def _overdue(desk: views.Desk, tickets: Iterable[Ticket]) -> int:
+    events = desk.events([ticket.id for ticket in tickets])
+    clocks = (desk.clocks(ticket, events[ticket.id]) for ticket in tickets)
+    return sum(any(c.state is ClockState.OVERDUE for c in several) for several in clocks)
+
+
+@router.get("/devices", **door(Action.READ, "device"))
 def list_devices(
     stage: Stage,
+    user: Caller,
+    *,
     state: Annotated[str | None, Query(pattern="^[A-Z_]{1,40}$")] = None,
+    silent: bool | None = None,
+    q: Annotated[str, Query(max_length=80)] = "",
+    sort: Literal["id", "worst"] = "id",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-    after: Annotated[str, Query(max_length=40)] = "",
+    after: Annotated[str, Query(pattern="^([0-4]:)?[A-Za-z0-9_-]{0,40}$")] = "",
 ) -> shapes.Page[shapes.DeviceRow]:
-    """Return devices by id, those in ``state`` only if it is given."""
+    """Return devices by id, or the worst first; those in ``state``, ``silent``, named like ``q``.
+
+    ``q`` is looked for in id, serial and the site's name, in either language.
+    """
+    check_known("query.state", state, STATES)
+    if ":" in after and sort == "id":
+        raise Invalid("query.after", Words("不是此排序的位置", "is not a place in this order"))
+    asked = Asked(state, silent, q.strip(), worst_first=sort == "worst")
     with stage.office.records.read() as work:
-        found: list[shapes.DeviceRow] = []
-        while True:
-            page = work.shelf(Device).find(limit=limit, after=after)
-            found += [r for r in _rows(stage, work, page) if state in (None, r.state)]
-            if len(page) < limit:
-                return shapes.Page(items=found)
-            after = page[-1].id
-            if len(found) >= limit:
-                return shapes.Page(items=found, next=after)
+        desk = views.Desk(stage.office, work, user)
+        return Fleet(stage, work, desk).page(asked, after, limit)
 
 
-def _rows(stage: Backstage, work: Work, devices: Sequence[Device]) -> list[shapes.DeviceRow]:
-    desk = views.Desk(stage.office, work)
-    faults: dict[str, list[Fault]] = defaultdict(list)
-    for fault in work.shelf(Fault).find(closed_at=None, limit=_MANY):
-        faults[fault.device].append(fault)
-    last = stage.office.telemetry.last([d.id for d in devices])
-    now = stage.office.now()
-    return [
-        views.device_row(
-            desk, d, _model(stage, d), faults=faults[d.id], last=last.get(d.id, {}), now=now
-        )
-        for d in devices
-    ]
-
-
-def _model(stage: Backstage, device: Device) -> DeviceModel:
-    known = stage.models.get(device.model)
-    return known or DeviceModel(device.model, "", 0, _NO_MODEL, ())
-
-
-@router.get("/devices/{id}", dependencies=[needs(Action.READ, "device")])
-def read_device(stage: Stage, id: str) -> shapes.DevicePage:
+@router.get("/devices/{id}", **door(Action.READ, "device", 404))
+def read_device(stage: Stage, user: Caller, id: shapes.IdPath) -> shapes.DevicePage:
     """Return a device with its components, metrics and faults."""
     with stage.office.records.read() as work:
-        device = _device(work, id)
-        (row,) = _rows(stage, work, [device])
+        desk = views.Desk(stage.office, work, user)
+        device = _device(work, desk, id)
+        fleet = Fleet(stage, work, desk)
+        (row,) = fleet.rows([device])
+        model = fleet.model(device)
         faults = work.shelf(Fault).find(device=id, newest_first=True, limit=50)
-    model = _model(stage, device)
+    faults = sorted({*faults, *fleet.faults.get(id, ())}, key=lambda f: f.opened_at, reverse=True)
+    last = stage.office.telemetry.last([id]).get(id, {})
     return shapes.DevicePage(
         **row.model_dump(),
         components=_components(model, faults),
-        metrics=_metrics(stage, device, model),
-        faults=[views.fault(f) for f in sorted(faults, key=lambda f: f.opened_at, reverse=True)],
+        metrics=[views.metric(one, last) for one in model.metrics],
+        faults=[views.fault(one, desk.scope) for one in faults],
     )
 
 
-def _device(work: Work, id: str) -> Device:
+def _device(work: Work, desk: views.Desk, id: str) -> Device:
     device = work.shelf(Device).get(id)
-    if device is None:
-        raise NotFound(f"device {id[:60]!r} is not registered")
+    if device is None or not desk.scope.sees_device(id):
+        raise NotFound(Words(f"没有登记设备 {id}", f"device {id!r} is not registered"))
     return device
 
 
@@ -123,46 +132,26 @@ def _components(model: DeviceModel, faults: Iterable[Fault]) -> list[shapes.Comp
     ]
 
 
-def _metrics(stage: Backstage, device: Device, model: DeviceModel) -> list[shapes.MetricShape]:
-    last = stage.office.telemetry.last([device.id]).get(device.id, {})
-    found = []
-    for metric in model.metrics:
-        at_ms, value = last.get(metric.name, (None, None))
-        found.append(
-            shapes.MetricShape(
-                name=metric.name,
-                title=views.bilingual(metric.title),
-                unit=metric.unit,
-                component=metric.component,
-                component_title=views.bilingual(COMPONENTS[metric.component])
-                if metric.component in COMPONENTS
-                else views.component_title(metric.component),
-                value=value,
-                at=None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC),
-                warn=metric.warn,
-                fail=metric.fail,
-            )
-        )
-    return found
-
-
-@router.get("/devices/{id}/series", dependencies=[needs(Action.READ, "device")])
+@router.get("/devices/{id}/series", **door(Action.READ, "device", 404))
 def read_series(
     stage: Stage,
-    id: str,
+    user: Caller,
+    id: shapes.IdPath,
     *,
     metrics: Annotated[str, Query(max_length=2000)] = "",
     start: Annotated[datetime | None, Query(alias="from")] = None,
     end: Annotated[datetime | None, Query(alias="to")] = None,
     points: Annotated[int, Query(ge=10, le=2000)] = 400,
 ) -> shapes.SeriesList:
-    """Return metrics in at most ``points`` buckets with min, max and mean; default: 24 h, all."""
+    """Return metrics in at most ``points`` buckets with min, max and mean; default: 24 h, all.
+
+    The span is at most 400 days, its end counting.
+    """
     with stage.office.records.read() as work:
-        model = _model(stage, _device(work, id))
-    end_at = _utc(end) or stage.office.now()
-    start_at = max(_utc(start) or end_at - timedelta(days=1), end_at - _LONGEST)
+        desk = views.Desk(stage.office, work, user)
+        model = Fleet(stage, work, desk).model(_device(work, desk, id))
+    start_ms, end_ms = _span(start, end, stage.office.now())
     wanted = [m for m in model.metrics if not metrics or m.name in metrics.split(",")]
-    start_ms, end_ms = int(start_at.timestamp() * 1000), int(end_at.timestamp() * 1000) + 1
     found = stage.office.telemetry.window(id, [m.name for m in wanted], start_ms, end_ms, points)
     series = []
     for metric in wanted:
@@ -182,9 +171,23 @@ def read_series(
     return shapes.SeriesList(series=series)
 
 
-def _utc(at: datetime | None) -> datetime | None:
+def _span(start: datetime | None, end: datetime | None, now: datetime) -> tuple[int, int]:
+    """Return the span asked for in ms UTC. Raises Invalid."""
+    end_at = _utc("query.to", end) or now
+    start_at = _utc("query.from", start) or end_at - timedelta(days=1)
+    if start_at > end_at:
+        raise Invalid("query.from", Words("晚于结束时间", "is after `to`"))
+    start_at = max(start_at, end_at - _LONGEST)
+    return int(start_at.timestamp() * 1000), int(end_at.timestamp() * 1000) + 1
+
+
+def _utc(field: str, at: datetime | None) -> datetime | None:
     if at is None:
         return None
+    if at.year not in _YEARS:
+        raise Invalid(
+            field, Words("应在 2000 至 2099 年之间", "is not within the years 2000 to 2099")
+        )
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
@@ -192,12 +195,16 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-@router.get("/devices/{id}/ledger", dependencies=[needs(Action.READ, "device")])
-def read_ledger(stage: Stage, id: str) -> shapes.LedgerShape:
+@router.get("/devices/{id}/ledger", **door(Action.READ, "device", 404))
+def read_ledger(stage: Stage, user: Caller, id: shapes.IdPath) -> shapes.LedgerShape:
     """Return the conservation ledger: received = stored + duplicate + quarantined, and gaps."""
+    with stage.office.records.read() as work:
+        _device(work, views.Desk(stage.office, work, user), id)
     tally = stage.tally(id)
     if tally is None:
-        raise NotFound(f"device {id[:60]!r} has no ledger in this process")
+        raise NotFound(
+            Words(f"本进程没有设备 {id} 的台账", f"device {id!r} has no ledger in this process")
+        )
     return shapes.LedgerShape(
         device=id,
         received=tally.received,

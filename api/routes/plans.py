@@ -1,25 +1,28 @@
 """The day's plan: who goes where, and who waits and why."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from fastapi import APIRouter
 
 from aftersales.access import Action, Role, may
 from aftersales.ticket import Ticket
+from aftersales.user import User
 from aftersales.visit import Visit
 from api import shapes, views
-from api.context import Caller, Stage, needs
-from equipment.words import Words
+from api.context import Caller, Stage, door
 from scheduler.plan import Route, Stop
+from scheduler.published import Published
 from storage.interface import Work
 
 router = APIRouter(prefix="/api/v1", tags=["plan"])
 _AGREED = frozenset({"accepted", "travelling", "on_site", "left", "signed"})
 
 
-@router.get("/plan", dependencies=[needs(Action.READ, "plan")])
+@router.get("/plan", **door(Action.READ, "plan"))
 def read_plan(stage: Stage, user: Caller) -> shapes.PlanShape:
     """Return the plan that holds; a technician sees only the own route."""
     with stage.office.records.read() as work:
-        desk = views.Desk(stage.office, work)
+        desk = views.Desk(stage.office, work, user)
         kept = desk.published
         if kept is None:
             status = "planning" if stage.planning() else "none"
@@ -27,56 +30,85 @@ def read_plan(stage: Stage, user: Caller) -> shapes.PlanShape:
                 made_at=None, version=None, status=status, why=None, routes=[], unserved=[],
                 warnings=[], costs={},
             )  # fmt: skip
-        everything = may(Role(user.role), Action.READ, "plan")
-        routes = [
-            _route(work, desk, route)
-            for route in kept.plan.routes
-            if everything or _is_mine(desk, route, user.id)
+        status = "failed" if kept.failed_at else "planning" if stage.planning() else "fresh"
+        return _Plan(work, desk, kept, user).shape(status)
+
+
+class _Plan:
+    """One look at a plan, as far as ``user`` may see it; tickets and visits are read once."""
+
+    def __init__(self, work: Work, desk: views.Desk, kept: Published, user: User) -> None:
+        self._desk, self._kept = desk, kept
+        self._everything = may(Role(user.role), Action.READ, "plan")
+        self._routes = [
+            route for route in kept.plan.routes if self._everything or self._is_of(route, user.id)
         ]
+        self._waiting = kept.plan.unserved if self._everything else ()
+        ids = [stop.request for route in self._routes for stop in route.stops]
+        ids += [one.request for one in self._waiting]
+        found = work.shelf(Ticket).find(id=ids, state="open", limit=len(ids))
+        self._tickets: Mapping[str, Ticket] = {ticket.id: ticket for ticket in found}
+        self._visits = desk.visits(self._tickets)
+        desk.learn_devices(ticket.device for ticket in found)
+
+    def _is_of(self, route: Route, login: str) -> bool:
+        who = self._desk.technician(route.technician)
+        return who is not None and who.user == login
+
+    def shape(self, status: str) -> shapes.PlanShape:
+        kept, whole = self._kept, self._everything
+        routes = [self._route(route) for route in self._routes]
         return shapes.PlanShape(
             made_at=kept.made_at,
             version=kept.id,
-            status="failed" if kept.failed_at else "planning" if stage.planning() else "fresh",
-            why=views.bilingual(kept.why) if kept.why else None,
+            status=status,
+            why=views.bilingual(kept.why) if kept.why and whole else None,
             routes=[route for route in routes if route.stops],
-            unserved=_unserved(work, kept.plan.unserved) if everything else [],
-            warnings=[views.bilingual(w) for w in kept.plan.warnings],
-            costs=dict(kept.plan.costs),
+            unserved=list(self._unserved()),
+            warnings=[views.bilingual(w) for w in kept.plan.warnings] if whole else [],
+            costs=dict(kept.plan.costs) if whole else {},
         )
 
+    def _route(self, route: Route) -> shapes.RouteShape:
+        who = self._desk.technician(route.technician)
+        home = shapes.PlaceShape(
+            latitude=who.home_latitude if who else 0.0,
+            longitude=who.home_longitude if who else 0.0,
+        )
+        return shapes.RouteShape(
+            technician=route.technician,
+            technician_title=self._desk.technician_title(route.technician),
+            home=home,
+            travel_s=route.travel_s,
+            stops=list(self._stops(route)),
+        )
 
-def _is_mine(desk: views.Desk, route: Route, login: str) -> bool:
-    who = desk.technician(route.technician)
-    return who is not None and who.user == login
+    def _stops(self, route: Route) -> Iterator[shapes.StopShape]:
+        """Yield the stops whose tickets are open; a plan may be older than the last change."""
+        for stop in route.stops:
+            ticket = self._tickets.get(stop.request)
+            if ticket is not None:
+                certificate = self._desk.certificate(route.technician, ticket.device)
+                shape = _stop(stop, ticket, self._desk, self._visits[ticket.id])
+                yield shape.model_copy(update={"certificate": certificate})
+
+    def _unserved(self) -> Iterator[shapes.UnservedShape]:
+        for one in self._waiting:
+            ticket = self._tickets.get(one.request)
+            if ticket is not None:
+                yield shapes.UnservedShape(
+                    ticket=ticket.id,
+                    number=ticket.number,
+                    title=views.bilingual(ticket.title),
+                    why=views.bilingual(one.why),
+                )
 
 
-def _route(work: Work, desk: views.Desk, route: Route) -> shapes.RouteShape:
-    who = desk.technician(route.technician)
-    home = shapes.PlaceShape(
-        latitude=who.home_latitude if who else 0.0, longitude=who.home_longitude if who else 0.0
-    )
-    title = desk.technician_title(route.technician)
-    assert title is not None
-    stops = [_stop(work, desk, route.technician, stop) for stop in route.stops]
-    return shapes.RouteShape(
-        technician=route.technician,
-        technician_title=title,
-        home=home,
-        travel_s=route.travel_s,
-        stops=[stop for stop in stops if stop is not None],
-    )
-
-
-def _stop(work: Work, desk: views.Desk, technician: str, stop: Stop) -> shapes.StopShape | None:
-    """Return the stop while its ticket is open; a plan may be older than the last change.
-
-    An accepted visit keeps the times that were agreed: they are the visit's, not the plan's.
-    """
-    ticket = work.shelf(Ticket).get(stop.request)
-    if ticket is None or ticket.state != "open":
-        return None
+def _stop(
+    stop: Stop, ticket: Ticket, desk: views.Desk, visits: Sequence[Visit]
+) -> shapes.StopShape:
+    """Return the stop; an accepted visit keeps the times that were agreed, not the plan's."""
     site = desk.site(ticket.site)
-    visits = work.shelf(Visit).find(ticket=ticket.id)
     agreed = visits[-1] if visits and visits[-1].state in _AGREED else None
     arrive_at = (agreed and agreed.window_from) or stop.arrive_at
     return shapes.StopShape(
@@ -93,21 +125,4 @@ def _stop(work: Work, desk: views.Desk, technician: str, stop: Stop) -> shapes.S
         late_s=stop.late_s,
         state=visits[-1].state if visits else "planned",
         device=ticket.device,
-        certificate=desk.certificate(technician, ticket.device),
     )
-
-
-def _unserved(work: Work, unserved: object) -> list[shapes.UnservedShape]:
-    found = []
-    for one in unserved:  # type: ignore[attr-defined]
-        ticket = work.shelf(Ticket).get(one.request)
-        if ticket is not None and ticket.state == "open":
-            found.append(
-                shapes.UnservedShape(
-                    ticket=ticket.id,
-                    number=ticket.number,
-                    title=views.bilingual(ticket.title),
-                    why=views.bilingual(Words(*one.why)),
-                )
-            )
-    return found

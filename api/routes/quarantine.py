@@ -6,29 +6,31 @@ from fastapi import APIRouter, Query
 
 from aftersales.access import Action
 from api import shapes, views
-from api.context import Stage, needs
+from api.context import Stage, door
+from api.errors import check_known
 from equipment.quarantine import REASONS, Quarantined
 from equipment.words import Words
 
 router = APIRouter(prefix="/api/v1", tags=["quarantine"])
 
 
-@router.get("/quarantine", dependencies=[needs(Action.READ, "quarantine")])
+@router.get("/quarantine", **door(Action.READ, "quarantine"))
 def list_quarantine(
     stage: Stage,
     reason: Annotated[str | None, Query(pattern="^[a-z_]{1,40}$")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    after: Annotated[str, Query(max_length=60)] = "",
+    limit: shapes.Limit = 100,
+    after: shapes.After = "",
 ) -> shapes.QuarantinePage:
     """Return refused messages, newest first, and how many there are of each reason."""
+    check_known("query.reason", reason, REASONS)
     with stage.office.records.read() as work:
         shelf = work.shelf(Quarantined)
         equals = {} if reason is None else {"reason": reason}
-        found = shelf.find(limit=limit, after=after, newest_first=True, **equals)
+        found = shelf.find(limit=limit + 1, after=after, newest_first=True, **equals)
         counts = {code: shelf.count(reason=code) for code in REASONS}
     return shapes.QuarantinePage(
-        items=[_shape(one) for one in found],
-        next=found[-1].id if len(found) == limit else None,
+        items=[_shape(one) for one in found[:limit]],
+        next=found[limit - 1].id if len(found) > limit else None,
         counts={code: n for code, n in counts.items() if n},
         titles={code: views.bilingual(title) for code, title in REASONS.items()},
     )

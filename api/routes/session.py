@@ -1,30 +1,36 @@
 """Signing in and out."""
 
 import asyncio
+import time
 
 from fastapi import APIRouter, Request, Response
 
 from aftersales.access import ROLES, Role
 from aftersales.user import User
 from api import shapes
-from api.context import COOKIE, Backstage, Caller, Stage
-from api.errors import NotSignedIn, TooMany
+from api.context import Backstage, Caller, Secret, Stage, cookie_name, signed_in_only
+from api.document import problems
+from api.doorman import Doorman
+from api.errors import NotSignedIn
 from api.views import bilingual
 from desk.signing import HASHING, SESSION_LASTS, sign_in, sign_out
+from equipment.words import Words
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
-_WAITING = 32  # password checks that may wait for the two workers
-_waiting: set[object] = set()
 
 
-@router.post("/session")
+@router.post("/session", responses=problems(401, 429))
 async def open_session(
     asked: shapes.SignInRequest, request: Request, response: Response, stage: Stage
 ) -> shapes.SessionShape:
     """Sign in; the session lives in an HttpOnly cookie."""
-    user, secret = await _checked(stage, asked)
+    doorman: Doorman = request.app.state.doorman
+    address = request.client.host if request.client else ""
+    with doorman.admitted(asked.login, address, time.monotonic()):
+        user, secret = await _checked(stage, asked)
+        doorman.welcome(asked.login, address)
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         secret,
         max_age=int(SESSION_LASTS.total_seconds()),
         httponly=True,
@@ -35,34 +41,33 @@ async def open_session(
 
 
 async def _checked(stage: Backstage, asked: shapes.SignInRequest) -> tuple[User, str]:
-    if len(_waiting) >= _WAITING:
-        raise TooMany("too many people sign in at once; try again in a few seconds")
-    ticket = object()
-    _waiting.add(ticket)
-    try:
-        office = stage.office
-        found = await asyncio.get_running_loop().run_in_executor(
-            HASHING,
-            lambda: sign_in(office.records, asked.login, asked.password, now=office.now()),
-        )
-    finally:
-        _waiting.discard(ticket)
+    office, lasts = stage.office, SESSION_LASTS * stage.speed  # in the time the office lives in
+    found = await asyncio.get_running_loop().run_in_executor(
+        HASHING,
+        lambda: sign_in(office.records, asked.login, asked.password, now=office.now(), lasts=lasts),
+    )
     if found is None:
-        raise NotSignedIn("login or password is wrong")
+        raise NotSignedIn(Words("用户名或密码错误", "login or password is wrong"))
     return found
 
 
-@router.get("/session")
+@router.get("/session", **signed_in_only())
 def read_session(user: Caller) -> shapes.SessionShape:
     """Return who is signed in."""
     return _shape(user)
 
 
 @router.delete("/session", status_code=204)
-def close_session(request: Request, response: Response, stage: Stage) -> None:
-    """Sign out."""
-    sign_out(stage.office.records, request.cookies.get(COOKIE, ""))
-    response.delete_cookie(COOKIE)
+def close_session(request: Request, response: Response, stage: Stage, secret: Secret) -> None:
+    """Sign out; the session's open streams end within seconds."""
+    if secret:
+        sign_out(stage.office.records, secret)
+    response.delete_cookie(
+        cookie_name(request),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
 
 
 @router.get("/session/hints")

@@ -142,6 +142,18 @@ def test_the_journal_chains_its_events(records: Records) -> None:
         assert work.journal.after(1, limit=1) == events[1:2]
 
 
+def test_the_journal_of_several_subjects_is_in_the_order_of_events(records: Records) -> None:
+    with records.begin() as work:
+        for subject in ("T-000001", "T-000002", "T-000003", "T-000001"):
+            work.journal.append(given.draft(subject=subject))
+    with records.read() as work:
+        found = work.journal.of("T-000001", "T-000003")
+        assert [(e.id, e.subject) for e in found] == [
+            (1, "T-000001"), (3, "T-000003"), (4, "T-000001"),
+        ]  # fmt: skip
+        assert work.journal.of() == []
+
+
 def test_a_command_given_twice_is_one_event(records: Records) -> None:
     with records.begin() as work:
         first = work.journal.append(given.draft(command_id="c1"))

@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/api/v1/session": {
+    "/api/openapi.json": {
         parameters: {
             query?: never;
             header?: never;
@@ -12,27 +12,19 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read Session
-         * @description Return who is signed in.
+         * Read Openapi
+         * @description Return the description of this API (OpenAPI 3.1).
          */
-        get: operations["read_session_api_v1_session_get"];
+        get: operations["read_openapi_api_openapi_json_get"];
         put?: never;
-        /**
-         * Open Session
-         * @description Sign in; the session lives in an HttpOnly cookie.
-         */
-        post: operations["open_session_api_v1_session_post"];
-        /**
-         * Close Session
-         * @description Sign out.
-         */
-        delete: operations["close_session_api_v1_session_delete"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/session/hints": {
+    "/api/v1/alarms": {
         parameters: {
             query?: never;
             header?: never;
@@ -40,10 +32,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read Hints
-         * @description Return the open logins of the demo; empty anywhere else.
+         * List Alarms
+         * @description Return alarms by id, only those not cleared unless ``active`` is false.
          */
-        get: operations["read_hints_api_v1_session_hints_get"];
+        get: operations["list_alarms_api_v1_alarms_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -72,7 +64,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/overview": {
+    "/api/v1/demo/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Inject
+         * @description Let ``device`` develop the fault ``mode`` from now on.
+         */
+        post: operations["inject_api_v1_demo_faults_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo/modes": {
         parameters: {
             query?: never;
             header?: never;
@@ -80,10 +92,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read Overview
-         * @description Return the counts of the first page.
+         * List Modes
+         * @description Return the failure modes that can be caused.
          */
-        get: operations["read_overview_api_v1_overview_get"];
+        get: operations["list_modes_api_v1_demo_modes_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -101,7 +113,9 @@ export interface paths {
         };
         /**
          * List Devices
-         * @description Return devices by id, those in ``state`` only if it is given.
+         * @description Return devices by id, or the worst first; those in ``state``, ``silent``, named like ``q``.
+         *
+         *     ``q`` is looked for in id, serial and the site's name, in either language.
          */
         get: operations["list_devices_api_v1_devices_get"];
         put?: never;
@@ -132,26 +146,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/devices/{id}/series": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Read Series
-         * @description Return metrics in at most ``points`` buckets with min, max and mean; default: 24 h, all.
-         */
-        get: operations["read_series_api_v1_devices__id__series_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/devices/{id}/ledger": {
         parameters: {
             query?: never;
@@ -164,6 +158,158 @@ export interface paths {
          * @description Return the conservation ledger: received = stored + duplicate + quarantined, and gaps.
          */
         get: operations["read_ledger_api_v1_devices__id__ledger_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Series
+         * @description Return metrics in at most ``points`` buckets with min, max and mean; default: 24 h, all.
+         *
+         *     The span is at most 400 days, its end counting.
+         */
+        get: operations["read_series_api_v1_devices__id__series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream Changes
+         * @description Stream the journal's ids and types from now on; ``reset`` means: fetch everything again.
+         *
+         *     A viewer that comes back with Last-Event-ID and missed something gets a ``reset`` first.
+         */
+        get: operations["stream_changes_api_v1_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Overview
+         * @description Return the counts of the first page; they count only what this user may see.
+         */
+        get: operations["read_overview_api_v1_overview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Plan
+         * @description Return the plan that holds; a technician sees only the own route.
+         */
+        get: operations["read_plan_api_v1_plan_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Quarantine
+         * @description Return refused messages, newest first, and how many there are of each reason.
+         */
+        get: operations["list_quarantine_api_v1_quarantine_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Session
+         * @description Return who is signed in.
+         */
+        get: operations["read_session_api_v1_session_get"];
+        put?: never;
+        /**
+         * Open Session
+         * @description Sign in; the session lives in an HttpOnly cookie.
+         */
+        post: operations["open_session_api_v1_session_post"];
+        /**
+         * Close Session
+         * @description Sign out; the session's open streams end within seconds.
+         */
+        delete: operations["close_session_api_v1_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/hints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Hints
+         * @description Return the open logins of the demo; empty anywhere else.
+         */
+        get: operations["read_hints_api_v1_session_hints_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -232,126 +378,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/plan": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Read Plan
-         * @description Return the plan that holds; a technician sees only the own route.
-         */
-        get: operations["read_plan_api_v1_plan_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/alarms": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Alarms
-         * @description Return alarms by id, only those not cleared unless ``active`` is false.
-         */
-        get: operations["list_alarms_api_v1_alarms_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/quarantine": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Quarantine
-         * @description Return refused messages, newest first, and how many there are of each reason.
-         */
-        get: operations["list_quarantine_api_v1_quarantine_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Stream Changes
-         * @description Stream the journal's ids and types from now on; ``reset`` means: fetch everything again.
-         */
-        get: operations["stream_changes_api_v1_events_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/demo/modes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Modes
-         * @description Return the failure modes that can be caused.
-         */
-        get: operations["list_modes_api_v1_demo_modes_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/demo/faults": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Inject
-         * @description Let ``device`` develop the fault ``mode`` from now on.
-         */
-        post: operations["inject_api_v1_demo_faults_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -372,6 +398,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Metrics
+         * @description Return the counts of this process for Prometheus, to those who run it.
+         */
+        get: operations["read_metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -383,12 +429,12 @@ export interface components {
         ActionRequest: {
             /** Event */
             event: string;
-            /** Version */
-            version: number;
             /** Outcome */
             outcome?: string | null;
             /** Reason */
             reason?: string | null;
+            /** Version */
+            version: number;
         };
         /**
          * ActionShape
@@ -397,52 +443,52 @@ export interface components {
         ActionShape: {
             /** Event */
             event: string;
-            title: components["schemas"]["Bilingual"];
             /** Needs */
             needs?: string | null;
+            title: components["schemas"]["Bilingual"];
         };
         /**
          * AlarmShape
          * @description An alarm with its evidence.
          */
         AlarmShape: {
-            /** Id */
-            id: string;
-            /** Device */
-            device: string;
+            /** Cleared At */
+            cleared_at: string | null;
             /** Component */
             component: string;
             component_title: components["schemas"]["Bilingual"];
+            /** Device */
+            device: string;
+            /** Evidence */
+            evidence: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
             /** Metric */
             metric: string;
-            /** Rule */
-            rule: string;
-            /** Severity */
-            severity: string;
-            /** State */
-            state: string;
-            says: components["schemas"]["Bilingual"];
             /**
              * Raised At
              * Format: date-time
              */
             raised_at: string;
-            /** Cleared At */
-            cleared_at: string | null;
-            /** Evidence */
-            evidence: {
-                [key: string]: unknown;
-            };
+            /** Rule */
+            rule: string;
+            says: components["schemas"]["Bilingual"];
+            /** Severity */
+            severity: string;
+            /** State */
+            state: string;
         };
         /**
          * Bilingual
          * @description One sentence in both languages.
          */
         Bilingual: {
-            /** Zh */
-            zh: string;
             /** En */
             en: string;
+            /** Zh */
+            zh: string;
         };
         /**
          * CertificateShape
@@ -463,6 +509,8 @@ export interface components {
          * @description What time it is here, and how fast it passes (1 = as outside).
          */
         ClockShape: {
+            /** Demo */
+            demo: boolean;
             /**
              * Now
              * Format: date-time
@@ -470,8 +518,6 @@ export interface components {
             now: string;
             /** Speed */
             speed: number;
-            /** Demo */
-            demo: boolean;
         };
         /**
          * ComponentShape
@@ -480,82 +526,82 @@ export interface components {
         ComponentShape: {
             /** Code */
             code: string;
-            title: components["schemas"]["Bilingual"];
             /** State */
             state: string;
             state_title: components["schemas"]["Bilingual"];
+            title: components["schemas"]["Bilingual"];
         };
         /**
          * DevicePage
          * @description A device with everything about it.
          */
         DevicePage: {
+            /** Component */
+            component: string | null;
+            component_title: components["schemas"]["Bilingual"] | null;
+            /** Components */
+            components: components["schemas"]["ComponentShape"][];
+            /** Faults */
+            faults: components["schemas"]["FaultShape"][];
             /** Id */
             id: string;
-            /** Serial */
-            serial: string;
-            /** Model */
-            model: string;
-            model_title: components["schemas"]["Bilingual"];
-            /** Site */
-            site: string;
-            site_title: components["schemas"]["Bilingual"];
+            /** Last Seen At */
+            last_seen_at: string | null;
             /** Latitude */
             latitude: number;
             /** Longitude */
             longitude: number;
+            /** Metrics */
+            metrics: components["schemas"]["MetricShape"][];
+            /** Model */
+            model: string;
+            model_title: components["schemas"]["Bilingual"];
+            /** Score */
+            score: number;
+            /** Serial */
+            serial: string;
+            /** Silent */
+            silent: boolean;
+            /** Site */
+            site: string;
+            site_title: components["schemas"]["Bilingual"];
             /** State */
             state: string;
             state_title: components["schemas"]["Bilingual"];
-            /** Score */
-            score: number;
-            /** Last Seen At */
-            last_seen_at: string | null;
-            /** Silent */
-            silent: boolean;
-            /** Component */
-            component: string | null;
-            component_title: components["schemas"]["Bilingual"] | null;
             /** Ticket */
             ticket: string | null;
-            /** Components */
-            components: components["schemas"]["ComponentShape"][];
-            /** Metrics */
-            metrics: components["schemas"]["MetricShape"][];
-            /** Faults */
-            faults: components["schemas"]["FaultShape"][];
         };
         /**
          * DeviceRow
          * @description A device as a row of the overview.
          */
         DeviceRow: {
+            /** Component */
+            component: string | null;
+            component_title: components["schemas"]["Bilingual"] | null;
             /** Id */
             id: string;
-            /** Serial */
-            serial: string;
-            /** Model */
-            model: string;
-            model_title: components["schemas"]["Bilingual"];
-            /** Site */
-            site: string;
-            site_title: components["schemas"]["Bilingual"];
+            /** Last Seen At */
+            last_seen_at: string | null;
             /** Latitude */
             latitude: number;
             /** Longitude */
             longitude: number;
+            /** Model */
+            model: string;
+            model_title: components["schemas"]["Bilingual"];
+            /** Score */
+            score: number;
+            /** Serial */
+            serial: string;
+            /** Silent */
+            silent: boolean;
+            /** Site */
+            site: string;
+            site_title: components["schemas"]["Bilingual"];
             /** State */
             state: string;
             state_title: components["schemas"]["Bilingual"];
-            /** Score */
-            score: number;
-            /** Last Seen At */
-            last_seen_at: string | null;
-            /** Silent */
-            silent: boolean;
-            /** Component */
-            component: string | null;
-            component_title: components["schemas"]["Bilingual"] | null;
             /** Ticket */
             ticket: string | null;
         };
@@ -564,50 +610,50 @@ export interface components {
          * @description One line of a timeline.
          */
         EventShape: {
-            /** Id */
-            id: number;
+            /** Actor */
+            actor: string;
+            actor_title: components["schemas"]["Bilingual"];
             /**
              * At
              * Format: date-time
              */
             at: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
             /**
              * Recorded At
              * Format: date-time
              */
             recorded_at: string;
+            title: components["schemas"]["Bilingual"];
             /** Type */
             type: string;
-            title: components["schemas"]["Bilingual"];
-            /** Actor */
-            actor: string;
-            actor_title: components["schemas"]["Bilingual"];
-            /** Data */
-            data: {
-                [key: string]: unknown;
-            };
         };
         /**
          * FaultShape
          * @description A fault: what is wrong with one component.
          */
         FaultShape: {
-            /** Id */
-            id: string;
+            /** Closed At */
+            closed_at: string | null;
             /** Component */
             component: string;
-            /** State */
-            state: string;
-            says: components["schemas"]["Bilingual"];
+            /** Id */
+            id: string;
             /**
              * Opened At
              * Format: date-time
              */
             opened_at: string;
-            /** Closed At */
-            closed_at: string | null;
             /** React By */
             react_by: string | null;
+            says: components["schemas"]["Bilingual"];
+            /** State */
+            state: string;
             /** Ticket */
             ticket: string | null;
         };
@@ -629,9 +675,7 @@ export interface components {
             /** Ok */
             ok: boolean;
             /** Parts */
-            parts: {
-                [key: string]: string;
-            };
+            parts: string[];
         };
         /**
          * Hint
@@ -663,45 +707,45 @@ export interface components {
         LedgerShape: {
             /** Device */
             device: string;
-            /** Received */
-            received: number;
-            /** Stored */
-            stored: number;
             /** Duplicate */
             duplicate: number;
-            /** Quarantined */
-            quarantined: number;
             /** Gaps */
             gaps: [
                 string,
                 number,
                 number
             ][];
+            /** Quarantined */
+            quarantined: number;
+            /** Received */
+            received: number;
+            /** Stored */
+            stored: number;
         };
         /**
          * MetricShape
          * @description A metric with its newest value and its bands.
          */
         MetricShape: {
+            /** At */
+            at: string | null;
+            /** Component */
+            component: string;
+            component_title: components["schemas"]["Bilingual"];
+            /** Fail */
+            fail: [
+                number | null,
+                number | null
+            ];
             /** Name */
             name: string;
             title: components["schemas"]["Bilingual"];
             /** Unit */
             unit: string;
-            /** Component */
-            component: string;
-            component_title: components["schemas"]["Bilingual"];
             /** Value */
             value: number | null;
-            /** At */
-            at: string | null;
             /** Warn */
             warn: [
-                number | null,
-                number | null
-            ];
-            /** Fail */
-            fail: [
                 number | null,
                 number | null
             ];
@@ -733,24 +777,24 @@ export interface components {
         Overview: {
             /** Devices */
             devices: number;
-            /** Silent */
-            silent: number;
-            /** States */
-            states: {
-                [key: string]: number;
-            };
-            /** State Titles */
-            state_titles: {
-                [key: string]: components["schemas"]["Bilingual"];
-            };
             /** Open Tickets */
             open_tickets: number;
             /** Overdue */
             overdue: number;
-            /** Unserved */
-            unserved: number;
             /** Quarantined */
             quarantined: number;
+            /** Silent */
+            silent: number;
+            /** State Titles */
+            state_titles: {
+                [key: string]: components["schemas"]["Bilingual"];
+            };
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+            /** Unserved */
+            unserved: number;
         };
         /** Page[AlarmShape] */
         Page_AlarmShape_: {
@@ -780,13 +824,6 @@ export interface components {
             /** Next */
             next?: string | null;
         };
-        /** Page[TicketRow] */
-        Page_TicketRow_: {
-            /** Items */
-            items: components["schemas"]["TicketRow"][];
-            /** Next */
-            next?: string | null;
-        };
         /**
          * PlaceShape
          * @description A point, WGS-84 degrees.
@@ -802,38 +839,29 @@ export interface components {
          * @description The plan that holds. ``status``: fresh, planning, failed (``why`` says it) or none.
          */
         PlanShape: {
-            /** Made At */
-            made_at: string | null;
-            /** Version */
-            version: string | null;
-            /** Status */
-            status: string;
-            why: components["schemas"]["Bilingual"] | null;
-            /** Routes */
-            routes: components["schemas"]["RouteShape"][];
-            /** Unserved */
-            unserved: components["schemas"]["UnservedShape"][];
-            /** Warnings */
-            warnings: components["schemas"]["Bilingual"][];
             /** Costs */
             costs: {
                 [key: string]: number;
             };
+            /** Made At */
+            made_at: string | null;
+            /** Routes */
+            routes: components["schemas"]["RouteShape"][];
+            /** Status */
+            status: string;
+            /** Unserved */
+            unserved: components["schemas"]["UnservedShape"][];
+            /** Version */
+            version: string | null;
+            /** Warnings */
+            warnings: components["schemas"]["Bilingual"][];
+            why: components["schemas"]["Bilingual"] | null;
         };
         /**
          * Problem
          * @description RFC 9457 problem details.
          */
         Problem: {
-            /**
-             * Type
-             * @default about:blank
-             */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
             /** Detail */
             detail: string;
             /**
@@ -841,6 +869,15 @@ export interface components {
              * @default []
              */
             errors: components["schemas"]["FieldError"][];
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /**
+             * Type
+             * @default about:blank
+             */
+            type: string;
         };
         /**
          * PromiseShape
@@ -849,23 +886,23 @@ export interface components {
         PromiseShape: {
             /** Code */
             code: string;
-            title: components["schemas"]["Bilingual"];
+            /** Due */
+            due: string | null;
+            /** Held S */
+            held_s: number;
             /** Origin */
             origin: string;
             origin_title: components["schemas"]["Bilingual"];
+            /** Provisional */
+            provisional: boolean;
+            /** Start */
+            start: string | null;
             /** State */
             state: string;
             state_title: components["schemas"]["Bilingual"];
-            /** Start */
-            start: string | null;
-            /** Due */
-            due: string | null;
             /** Stop */
             stop: string | null;
-            /** Held S */
-            held_s: number;
-            /** Provisional */
-            provisional: boolean;
+            title: components["schemas"]["Bilingual"];
             /** Warn At */
             warn_at: number[];
         };
@@ -874,14 +911,14 @@ export interface components {
          * @description Refused messages, newest first, and how many there are of each reason.
          */
         QuarantinePage: {
-            /** Items */
-            items: components["schemas"]["QuarantinedShape"][];
-            /** Next */
-            next?: string | null;
             /** Counts */
             counts: {
                 [key: string]: number;
             };
+            /** Items */
+            items: components["schemas"]["QuarantinedShape"][];
+            /** Next */
+            next?: string | null;
             /** Titles */
             titles: {
                 [key: string]: components["schemas"]["Bilingual"];
@@ -892,40 +929,40 @@ export interface components {
          * @description A refused message. ``payload`` is text, bytes that are none shown as \xNN.
          */
         QuarantinedShape: {
-            /** Id */
-            id: string;
             /**
              * At
              * Format: date-time
              */
             at: string;
+            /** Id */
+            id: string;
+            /** Payload */
+            payload: string;
             /** Reason */
             reason: string;
             reason_title: components["schemas"]["Bilingual"];
-            /** Why */
-            why: string;
-            /** Topic */
-            topic: string;
             /** Sender */
             sender: string | null;
-            /** Payload */
-            payload: string;
             /** Size */
             size: number;
+            /** Topic */
+            topic: string;
+            /** Why */
+            why: string;
         };
         /**
          * RouteShape
          * @description A technician's day.
          */
         RouteShape: {
+            home: components["schemas"]["PlaceShape"];
+            /** Stops */
+            stops: components["schemas"]["StopShape"][];
             /** Technician */
             technician: string;
             technician_title: components["schemas"]["Bilingual"];
-            home: components["schemas"]["PlaceShape"];
             /** Travel S */
             travel_s: number;
-            /** Stops */
-            stops: components["schemas"]["StopShape"][];
         };
         /**
          * SeriesList
@@ -940,19 +977,19 @@ export interface components {
          * @description One metric over a span, in buckets: start (ms UTC), min, max and mean of each.
          */
         SeriesShape: {
+            /** At */
+            at: number[];
+            /** High */
+            high: number[];
+            /** Low */
+            low: number[];
+            /** Mean */
+            mean: number[];
             /** Name */
             name: string;
             title: components["schemas"]["Bilingual"];
             /** Unit */
             unit: string;
-            /** At */
-            at: number[];
-            /** Low */
-            low: number[];
-            /** High */
-            high: number[];
-            /** Mean */
-            mean: number[];
         };
         /**
          * SessionShape
@@ -961,10 +998,10 @@ export interface components {
         SessionShape: {
             /** Login */
             login: string;
-            title: components["schemas"]["Bilingual"];
             /** Role */
             role: string;
             role_title: components["schemas"]["Bilingual"];
+            title: components["schemas"]["Bilingual"];
         };
         /**
          * SignInRequest
@@ -981,150 +1018,164 @@ export interface components {
          * @description One stop of a route.
          */
         StopShape: {
-            /** Ticket */
-            ticket: string;
-            /** Number */
-            number: string;
-            title: components["schemas"]["Bilingual"];
-            site_title: components["schemas"]["Bilingual"];
-            /** Latitude */
-            latitude: number;
-            /** Longitude */
-            longitude: number;
             /**
              * Arrive At
              * Format: date-time
              */
             arrive_at: string;
-            /**
-             * Start At
-             * Format: date-time
-             */
-            start_at: string;
+            certificate?: components["schemas"]["CertificateShape"] | null;
+            /** Device */
+            device?: string | null;
             /**
              * End At
              * Format: date-time
              */
             end_at: string;
-            /** Travel S */
-            travel_s: number;
             /** Late S */
             late_s: number;
+            /** Latitude */
+            latitude: number;
+            /** Longitude */
+            longitude: number;
+            /** Number */
+            number: string;
+            site_title: components["schemas"]["Bilingual"];
+            /**
+             * Start At
+             * Format: date-time
+             */
+            start_at: string;
             /** State */
             state: string;
-            /** Device */
-            device?: string | null;
-            certificate?: components["schemas"]["CertificateShape"] | null;
+            /** Ticket */
+            ticket: string;
+            title: components["schemas"]["Bilingual"];
+            /** Travel S */
+            travel_s: number;
             why?: components["schemas"]["Bilingual"] | null;
+        };
+        /**
+         * TicketList
+         * @description Tickets, newest first, and how many this user may see in each state.
+         */
+        TicketList: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Items */
+            items: components["schemas"]["TicketRow"][];
+            /** Next */
+            next?: string | null;
         };
         /**
          * TicketPage
          * @description A ticket with everything about it.
          */
         TicketPage: {
-            /** Id */
-            id: string;
-            /** Number */
-            number: string;
-            /** Kind */
-            kind: string;
-            kind_title: components["schemas"]["Bilingual"];
-            /** Origin */
-            origin: string;
-            title: components["schemas"]["Bilingual"];
-            /** Severity */
-            severity: number;
-            /** State */
-            state: string;
-            state_title: components["schemas"]["Bilingual"];
-            /** Device */
-            device: string | null;
-            /** Site */
-            site: string;
-            site_title: components["schemas"]["Bilingual"];
+            /** Alarms */
+            alarms: components["schemas"]["AlarmShape"][];
+            /** Allowed Actions */
+            allowed_actions: components["schemas"]["ActionShape"][];
             /** Component */
             component: string | null;
             component_title: components["schemas"]["Bilingual"] | null;
+            /** Device */
+            device: string | null;
+            fault: components["schemas"]["FaultShape"] | null;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            kind_title: components["schemas"]["Bilingual"];
+            /** Number */
+            number: string;
             /**
              * Opened At
              * Format: date-time
              */
             opened_at: string;
-            /** Reported At */
-            reported_at: string | null;
+            /** Origin */
+            origin: string;
             /** Outcome */
             outcome: string | null;
-            /** Version */
-            version: number;
-            /** Promises */
-            promises: components["schemas"]["PromiseShape"][];
-            visit: components["schemas"]["VisitShape"] | null;
-            unserved: components["schemas"]["Bilingual"] | null;
-            /** Allowed Actions */
-            allowed_actions: components["schemas"]["ActionShape"][];
-            /** Timeline */
-            timeline: components["schemas"]["EventShape"][];
-            fault: components["schemas"]["FaultShape"] | null;
-            /** Alarms */
-            alarms: components["schemas"]["AlarmShape"][];
             /** Outcomes */
             outcomes: components["schemas"]["OutcomeShape"][];
+            /** Promises */
+            promises: components["schemas"]["PromiseShape"][];
+            /** Reported At */
+            reported_at: string | null;
+            /** Severity */
+            severity: number;
+            /** Site */
+            site: string;
+            site_title: components["schemas"]["Bilingual"];
+            /** State */
+            state: string;
+            state_title: components["schemas"]["Bilingual"];
+            /** Timeline */
+            timeline: components["schemas"]["EventShape"][];
+            title: components["schemas"]["Bilingual"];
+            unserved: components["schemas"]["Bilingual"] | null;
+            /** Version */
+            version: number;
+            visit: components["schemas"]["VisitShape"] | null;
         };
         /**
          * TicketRow
          * @description A ticket as a row: what, where, until when, who.
          */
         TicketRow: {
-            /** Id */
-            id: string;
-            /** Number */
-            number: string;
-            /** Kind */
-            kind: string;
-            kind_title: components["schemas"]["Bilingual"];
-            /** Origin */
-            origin: string;
-            title: components["schemas"]["Bilingual"];
-            /** Severity */
-            severity: number;
-            /** State */
-            state: string;
-            state_title: components["schemas"]["Bilingual"];
-            /** Device */
-            device: string | null;
-            /** Site */
-            site: string;
-            site_title: components["schemas"]["Bilingual"];
+            /** Allowed Actions */
+            allowed_actions: components["schemas"]["ActionShape"][];
             /** Component */
             component: string | null;
             component_title: components["schemas"]["Bilingual"] | null;
+            /** Device */
+            device: string | null;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            kind_title: components["schemas"]["Bilingual"];
+            /** Number */
+            number: string;
             /**
              * Opened At
              * Format: date-time
              */
             opened_at: string;
-            /** Reported At */
-            reported_at: string | null;
+            /** Origin */
+            origin: string;
             /** Outcome */
             outcome: string | null;
-            /** Version */
-            version: number;
             /** Promises */
             promises: components["schemas"]["PromiseShape"][];
-            visit: components["schemas"]["VisitShape"] | null;
+            /** Reported At */
+            reported_at: string | null;
+            /** Severity */
+            severity: number;
+            /** Site */
+            site: string;
+            site_title: components["schemas"]["Bilingual"];
+            /** State */
+            state: string;
+            state_title: components["schemas"]["Bilingual"];
+            title: components["schemas"]["Bilingual"];
             unserved: components["schemas"]["Bilingual"] | null;
-            /** Allowed Actions */
-            allowed_actions: components["schemas"]["ActionShape"][];
+            /** Version */
+            version: number;
+            visit: components["schemas"]["VisitShape"] | null;
         };
         /**
          * UnservedShape
          * @description A ticket nobody is sent to, and the reason.
          */
         UnservedShape: {
-            /** Ticket */
-            ticket: string;
             /** Number */
             number: string;
+            /** Ticket */
+            ticket: string;
             title: components["schemas"]["Bilingual"];
             why: components["schemas"]["Bilingual"];
         };
@@ -1133,21 +1184,21 @@ export interface components {
          * @description The visit that goes to a ticket.
          */
         VisitShape: {
+            /** Arrive At */
+            arrive_at: string | null;
+            certificate?: components["schemas"]["CertificateShape"] | null;
             /** Id */
             id: string;
-            /** Technician */
-            technician: string | null;
-            technician_title: components["schemas"]["Bilingual"] | null;
+            /** Late S */
+            late_s: number | null;
+            /** Leave At */
+            leave_at: string | null;
             /** State */
             state: string;
             state_title: components["schemas"]["Bilingual"];
-            /** Arrive At */
-            arrive_at: string | null;
-            /** Leave At */
-            leave_at: string | null;
-            /** Late S */
-            late_s: number | null;
-            certificate?: components["schemas"]["CertificateShape"] | null;
+            /** Technician */
+            technician: string | null;
+            technician_title: components["schemas"]["Bilingual"] | null;
         };
     };
     responses: never;
@@ -1158,7 +1209,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    read_session_api_v1_session_get: {
+    read_openapi_api_openapi_json_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1173,7 +1224,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionShape"];
+                    "application/json": unknown;
                 };
             };
             /** @description Unauthorized */
@@ -1182,257 +1233,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    open_session_api_v1_session_post: {
+    list_alarms_api_v1_alarms_get: {
         parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignInRequest"];
+            query?: {
+                active?: boolean;
+                device?: string | null;
+                limit?: number;
+                after?: string;
             };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionShape"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    close_session_api_v1_session_delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_hints_api_v1_session_hints_get: {
-        parameters: {
-            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -1445,7 +1258,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Hint_"];
+                    "application/json": components["schemas"]["Page_AlarmShape_"];
                 };
             };
             /** @description Unauthorized */
@@ -1454,8 +1267,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -1464,38 +1276,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1504,18 +1285,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1538,14 +1308,37 @@ export interface operations {
                     "application/json": components["schemas"]["ClockShape"];
                 };
             };
+        };
+    };
+    inject_api_v1_demo_faults_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InjectRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModeShape"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -1554,8 +1347,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1564,18 +1356,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
+            /** @description Length Required */
+            411: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Request Entity Too Large */
@@ -1584,8 +1374,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1594,23 +1383,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    read_overview_api_v1_overview_get: {
+    list_modes_api_v1_demo_modes_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1625,7 +1403,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Overview"];
+                    "application/json": components["schemas"]["Page_ModeShape_"];
                 };
             };
             /** @description Unauthorized */
@@ -1634,18 +1412,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1654,48 +1421,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1704,6 +1430,9 @@ export interface operations {
         parameters: {
             query?: {
                 state?: string | null;
+                silent?: boolean | null;
+                q?: string;
+                sort?: "id" | "worst";
                 limit?: number;
                 after?: string;
             };
@@ -1728,8 +1457,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -1738,38 +1466,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1778,18 +1475,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1820,8 +1506,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -1830,8 +1515,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1840,28 +1524,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1870,18 +1533,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+        };
+    };
+    read_ledger_api_v1_devices__id__ledger_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["LedgerShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1917,8 +1627,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -1927,8 +1636,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1937,28 +1645,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1967,29 +1654,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    read_ledger_api_v1_devices__id__ledger_get: {
+    stream_changes_api_v1_events_get: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -2000,7 +1674,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LedgerShape"];
+                    "text/event-stream": string;
                 };
             };
             /** @description Unauthorized */
@@ -2009,58 +1683,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Too Many Requests */
@@ -2069,8 +1692,306 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_overview_api_v1_overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_plan_api_v1_plan_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quarantine_api_v1_quarantine_get: {
+        parameters: {
+            query?: {
+                reason?: string | null;
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinePage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_session_api_v1_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_session_api_v1_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_session_api_v1_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_hints_api_v1_session_hints_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Hint_"];
                 };
             };
         };
@@ -2094,7 +2015,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_TicketRow_"];
+                    "application/json": components["schemas"]["TicketList"];
                 };
             };
             /** @description Unauthorized */
@@ -2103,8 +2024,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -2113,38 +2033,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -2153,18 +2042,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2195,8 +2073,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -2205,8 +2082,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -2215,28 +2091,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -2245,18 +2100,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2291,8 +2135,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -2301,8 +2144,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -2311,8 +2153,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -2321,8 +2162,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Request Entity Too Large */
@@ -2331,8 +2180,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -2341,569 +2189,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_plan_api_v1_plan_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PlanShape"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_alarms_api_v1_alarms_get: {
-        parameters: {
-            query?: {
-                active?: boolean;
-                device?: string | null;
-                limit?: number;
-                after?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_AlarmShape_"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_quarantine_api_v1_quarantine_get: {
-        parameters: {
-            query?: {
-                reason?: string | null;
-                limit?: number;
-                after?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QuarantinePage"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stream_changes_api_v1_events_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_modes_api_v1_demo_modes_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ModeShape_"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    inject_api_v1_demo_faults_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InjectRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModeShape"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2926,14 +2212,42 @@ export interface operations {
                     "application/json": components["schemas"]["HealthShape"];
                 };
             };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthShape"];
+                };
+            };
+        };
+    };
+    read_metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -2942,58 +2256,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
