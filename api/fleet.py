@@ -89,7 +89,7 @@ class Fleet:
     def seen_at(self, devices: Sequence[str]) -> Mapping[str, datetime]:
         """Return device -> when its newest reading was taken, without those never heard."""
         return {
-            id: datetime.fromtimestamp(max(at_ms for at_ms, _ in last.values()) / 1000, UTC)
+            id: datetime.fromtimestamp(max(last.values())[0] / 1000, UTC)
             for id, last in self._stage.office.telemetry.last(devices).items()
         }
 

@@ -57,11 +57,17 @@ class Committer:
         self.batches = 0
         self.messages = 0
         self.failures = 0
+        self.failing = False
 
     @property
     def mailbox(self) -> Mailbox:
         """Where sessions and retained letters are kept."""
         return self._mailbox
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Start the thread."""
@@ -132,6 +138,7 @@ class Committer:
                 kept = keep(what)
             except Exception:
                 self.failures += 1
+                self.failing = True
                 failed_at = failed_at or time.monotonic()
                 log.exception(
                     "not stored, nothing acknowledged, trying again",
@@ -141,6 +148,7 @@ class Committer:
                     raise _Stopped from None
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             else:
+                self.failing = False
                 if failed_at is not None:
                     down_s = round(time.monotonic() - failed_at, 1)
                     log.warning("stored again", extra={"messages": len(what), "down_s": down_s})

@@ -43,6 +43,11 @@ class Planner:
         self._thread.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def solvers(self) -> tuple[int, ...]:
         """The ids of the solver processes that run at the moment."""
         pool = self._pool

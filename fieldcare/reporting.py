@@ -1,0 +1,44 @@
+"""What the process tells of itself: what is not well, what it counted; and how it stops serving."""
+
+import socket
+
+import uvicorn
+
+from api.context import Traffic
+from collector.committer import Committer
+from desk.ingest import Ingest
+from fieldcare.planner import Planner
+
+
+def unwell(committer: Committer | None, planner: Planner | None) -> dict[str, str]:
+    """Return the parts of this process that are not well, name -> reason."""
+    found = {}
+    if committer is not None and not committer.alive:
+        found["collector"] = "its thread has ended"
+    elif committer is not None and committer.failing:
+        found["collector"] = "the store refuses; nothing is acknowledged meanwhile"
+    if planner is not None and not planner.alive:
+        found["planner"] = "its thread has ended"
+    return found
+
+
+def traffic(ingest: Ingest, committer: Committer) -> Traffic:
+    """Return what the collector counted."""
+    tallies = list(ingest.tallies.values())
+    return Traffic(
+        received=sum(tally.received for tally in tallies),
+        stored=sum(tally.stored for tally in tallies),
+        duplicate=sum(tally.duplicate for tally in tallies),
+        quarantined=dict(ingest.quarantined),
+        batches=committer.batches,
+        failures=committer.failures,
+    )
+
+
+class HttpServer(uvicorn.Server):
+    """Ends the event streams before it waits for connections, so that Ctrl-C is quick."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then everything else."""
+        await self.config.app.state.changes.stop()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
