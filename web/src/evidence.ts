@@ -11,6 +11,8 @@ export type Evidence = {
   slope_per_day: number | null;
   level: number | null;
   historical: boolean;
+  /** The kind of rule: limit, trend, ewma. */
+  rule: string;
 };
 
 const LINES: [group: string, name: string, kind: Line["kind"], key: Key][] = [
@@ -52,6 +54,7 @@ export function read_evidence(evidence: Record<string, unknown>): Evidence {
     slope_per_day: figure(evidence, "statistics", "slope_per_day"),
     level: figure(evidence, "statistics", "level"),
     historical: evidence.historical === true,
+    rule: typeof evidence.rule === "string" ? (evidence.rule.split("/")[0] ?? "") : "",
   };
 }
 

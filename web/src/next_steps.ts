@@ -6,20 +6,24 @@ import { counted, type Facts, type Key } from "./words";
 export type Target = { ticket: string } | { state: string } | { page: string };
 export type Step = { id: string; key: Key; facts: Facts; tone: "over" | "warn" | "info"; to: Target };
 
+type Worded = (span_ms: number) => string;
+
 const SHOWN = 4;
 
-/** Returns at most four steps; `left` words the time to a deadline. */
+/** Returns at most four steps; `left` words the time to a deadline, `lasts` any other. */
 export function next_steps(
   overview: Overview | undefined,
   tickets: TicketRow[],
   plan: Plan | undefined,
   now_ms: number,
-  left: (span_ms: number) => string,
+  left: Worded,
+  lasts: Worded = left,
 ): Step[] {
   const steps = [
     ...overdue(tickets, now_ms),
     ...unserved(plan),
     ...soon(tickets, now_ms, left),
+    ...late(tickets, lasts),
     ...plan_failed(plan),
     ...counts(overview),
   ];
@@ -49,7 +53,7 @@ function unserved(plan: Plan | undefined): Step[] {
   return [{ id: "unserved", key, facts, tone: "over", to: { ticket: first.ticket } }];
 }
 
-function soon(tickets: TicketRow[], now_ms: number, left: (span_ms: number) => string): Step[] {
+function soon(tickets: TicketRow[], now_ms: number, left: Worded): Step[] {
   const urgent = (t: TicketRow) => t.promises.some((p) => ["warn", "urgent"].includes(read(p, now_ms).tone));
   return by_urgency(tickets)
     .filter((t) => due_ms(t) >= now_ms && urgent(t))
@@ -61,6 +65,19 @@ function soon(tickets: TicketRow[], now_ms: number, left: (span_ms: number) => s
       tone: "warn",
       to: { ticket: t.id },
     }));
+}
+
+const COMING = new Set(["planned", "offered", "accepted", "travelling"]);
+const LATE_S = 60;
+
+/** The visit that comes too late by most: somebody may know a faster way, or must tell the customer. */
+function late(tickets: TicketRow[], lasts: Worded): Step[] {
+  const late_s = (ticket: TicketRow) =>
+    ticket.visit && COMING.has(ticket.visit.state) ? (ticket.visit.late_s ?? 0) : 0;
+  const worst = [...tickets].sort((a, b) => late_s(b) - late_s(a))[0];
+  if (!worst || late_s(worst) < LATE_S) return [];
+  const facts = { ticket: worst.number, t: lasts(late_s(worst) * 1000) };
+  return [{ id: "late", key: "step_late", facts, tone: "warn", to: { ticket: worst.id } }];
 }
 
 function plan_failed(plan: Plan | undefined): Step[] {
@@ -75,7 +92,7 @@ function counts(overview: Overview | undefined): Step[] {
     [failing, step("failing", failing, "step_failing_one", "step_failing", "over", { state: "FAILURE" })],
     [
       overview.silent,
-      step("silent", overview.silent, "step_silent_one", "step_silent", "warn", { page: "#devices" }),
+      step("silent", overview.silent, "step_silent_one", "step_silent", "warn", { state: "SILENT" }),
     ],
     [
       overview.quarantined,

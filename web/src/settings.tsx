@@ -20,7 +20,7 @@ export function first_language(chosen: string | null, browser: string): Language
   return browser.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
-function remembered(key: string): string | null {
+export function remembered(key: string): string | null {
   try {
     return localStorage.getItem(key);
   } catch {
@@ -28,7 +28,7 @@ function remembered(key: string): string | null {
   }
 }
 
-function remember(key: string, value: string): void {
+export function remember(key: string, value: string): void {
   try {
     localStorage.setItem(key, value);
   } catch {

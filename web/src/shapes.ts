@@ -23,6 +23,7 @@ export type TicketRow = Answer<paths["/api/v1/tickets"]["get"]>["items"][number]
 export type Ticket = Answer<paths["/api/v1/tickets/{id}"]["get"]>;
 export type PromiseClock = TicketRow["promises"][number];
 export type Visit = NonNullable<TicketRow["visit"]>;
+export type Certificate = NonNullable<Visit["certificate"]>;
 export type Alarm = Ticket["alarms"][number];
 export type TimelineRow = Ticket["timeline"][number];
 export type AllowedAction = TicketRow["allowed_actions"][number];

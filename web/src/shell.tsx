@@ -1,10 +1,11 @@
 /** The frame of every page: where I am, what time it is there, whether it is live, who I am. */
 import LogoutOutlined from "@ant-design/icons/LogoutOutlined";
+import QuestionCircleOutlined from "@ant-design/icons/QuestionCircleOutlined";
 import MoonOutlined from "@ant-design/icons/MoonOutlined";
 import SunOutlined from "@ant-design/icons/SunOutlined";
 import { Button, Tooltip } from "antd";
-import type { ReactNode } from "react";
-import { NavLink } from "react-router";
+import { useEffect, type ReactNode } from "react";
+import { NavLink, useLocation, useNavigate } from "react-router";
 import { useNow } from "./clock";
 import { useIsLive, useLive } from "./live";
 import { useClock, useOverview, useSession, useSignOut } from "./queries";
@@ -13,7 +14,12 @@ import { day, second } from "./time";
 
 export function Shell({ children }: { children: ReactNode }) {
   const { say } = useWords();
+  const { pathname } = useLocation();
   useLive();
+  useEffect(() => {
+    const page = say(pathname === "/quarantine" ? "quarantine" : "today");
+    document.title = `${page} · ${say("product")}`;
+  }, [pathname, say]);
   return (
     <>
       <a className="skip" href="#content">
@@ -28,6 +34,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <span className="shell-buttons">
             <LanguageSwitch />
             <ColourSwitch />
+            <ShowAround />
             <WhoAmI />
           </span>
         </div>
@@ -70,9 +77,10 @@ function ServerTime() {
   if (!clock) return null;
   return (
     <span className="server-time">
-      <span className="muted">{day(now, language)}</span> <time>{second(now, language)}</time>
+      {clock.demo && <span className="chip simulated">{say("simulated")}</span>}
+      <span className="muted day">{day(now, language)}</span> <time>{second(now, language)}</time>
       {clock.speed !== 1 && (
-        <Tooltip title={say("simulated")}>
+        <Tooltip title={say("simulated_why", { n: clock.speed })}>
           <span className="chip">{say("speed", { n: clock.speed })}</span>
         </Tooltip>
       )}
@@ -118,6 +126,20 @@ export function ColourSwitch() {
       title={title}
       icon={dark ? <SunOutlined /> : <MoonOutlined />}
       onClick={() => set_dark(!dark)}
+    />
+  );
+}
+
+function ShowAround() {
+  const { say } = useWords();
+  const go = useNavigate();
+  return (
+    <Button
+      type="text"
+      aria-label={say("tour")}
+      title={say("tour")}
+      icon={<QuestionCircleOutlined />}
+      onClick={() => void go("/?tour")}
     />
   );
 }

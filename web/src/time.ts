@@ -30,6 +30,12 @@ export function day(at: string | number, language: Language): string {
   return format(language, { month: "short", day: "numeric" }).format(new Date(at));
 }
 
+/** Returns the day with its year; `day` is a calendar day, not an instant. */
+export function date(day: string, language: Language): string {
+  const options = { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" } as const;
+  return format(language, options).format(new Date(day));
+}
+
 /** Returns the hour if `at` is on the day of `now_ms`, else the day and the hour. */
 export function moment(at: string | number, now_ms: number, language: Language): string {
   const near = Math.abs(new Date(at).getTime() - now_ms) < 2 * DAY_MS;

@@ -26,6 +26,11 @@ export function quantity(value: number | null | undefined, code: string): string
 /** Returns `value` with four significant digits at most; whole numbers stay whole. */
 export function figures(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e9)
-    return value.toLocaleString("en-US").replaceAll(",", "\u202f");
-  return String(Number(value.toPrecision(4)));
+    return minus(value.toLocaleString("en-US").replaceAll(",", "\u202f"));
+  return minus(String(Number(value.toPrecision(4))));
+}
+
+/** A minus sign is as wide as a plus sign; a hyphen is not. */
+function minus(text: string): string {
+  return text.replace("-", "\u2212");
 }

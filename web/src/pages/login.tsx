@@ -1,7 +1,7 @@
 /** Sign in. */
 import LoginOutlined from "@ant-design/icons/LoginOutlined";
 import { Alert, Button, Form, Input } from "antd";
-import { useRef } from "react";
+import { useEffect } from "react";
 import { Navigate, useLocation } from "react-router";
 import { problem_behind } from "../client";
 import { Trouble } from "../parts/trouble";
@@ -17,12 +17,14 @@ export default function LoginPage() {
   const session = useSession();
   const from = (useLocation().state as { from?: string } | null)?.from ?? "/";
   const [form] = Form.useForm<Fields>();
-  const submit = useRef<HTMLButtonElement>(null);
   const sign_in = useSignIn();
-  const fill = (hint: LoginHint) => {
-    form.setFieldsValue({ login: hint.login, password: hint.password });
-    submit.current?.focus();
+  const enter = ({ login, password }: LoginHint) => {
+    form.setFieldsValue({ login, password });
+    sign_in.mutate({ login, password });
   };
+  useEffect(() => {
+    document.title = `${say("sign_in")} · ${say("product")}`;
+  }, [say]);
   if (session.data) return <Navigate to={from} replace />;
   return (
     <main className="login">
@@ -57,7 +59,6 @@ export default function LoginPage() {
           </Form.Item>
           {sign_in.isError && <Refused error={sign_in.error} />}
           <Button
-            ref={submit}
             block
             type="primary"
             size="large"
@@ -68,7 +69,7 @@ export default function LoginPage() {
             {say("sign_in")}
           </Button>
         </Form>
-        <Hints fill={fill} />
+        <Hints enter={enter} busy={sign_in.isPending} />
       </div>
     </main>
   );
@@ -80,7 +81,7 @@ function Refused({ error }: { error: unknown }) {
   return <Alert type="error" showIcon role="alert" className="trouble" title={say("wrong_login")} />;
 }
 
-function Hints({ fill }: { fill: (hint: LoginHint) => void }) {
+function Hints({ enter, busy }: { enter: (hint: LoginHint) => void; busy: boolean }) {
   const { say, pick } = useWords();
   const hints = useHints().data?.items ?? [];
   if (hints.length === 0) return null;
@@ -89,7 +90,7 @@ function Hints({ fill }: { fill: (hint: LoginHint) => void }) {
       <h2>{say("demo_logins")}</h2>
       <p className="muted">{say("demo_logins_how")}</p>
       {hints.map((hint) => (
-        <Button key={hint.login} onClick={() => fill(hint)} block>
+        <Button key={hint.login} onClick={() => enter(hint)} disabled={busy} block>
           <span>{pick(hint.title)}</span>
           <code>{hint.login}</code>
         </Button>

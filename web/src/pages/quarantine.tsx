@@ -32,7 +32,7 @@ export default function QuarantinePage() {
         <p className="muted">{say("quarantine_what")}</p>
         <Reasons counts={counts} titles={titles} chosen={reason} choose={choose} />
         {refused.isPending && <Waiting rows={8} />}
-        {refused.isError && <Trouble error={refused.error} retry={() => void refused.refetch()} />}
+        {refused.isError && !refused.data && <Trouble error={refused.error} retry={() => void refused.refetch()} />}
         {refused.data && items.length === 0 && <Nothing filtered={reason !== null} />}
         {items.length > 0 && <Table items={items} />}
         {refused.hasNextPage && (

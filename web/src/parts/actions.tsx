@@ -4,7 +4,11 @@ import { useState } from "react";
 import { useTicketAction, type Deed } from "../queries";
 import { useWords } from "../settings";
 import type { AllowedAction, Ticket } from "../shapes";
+import type { Key } from "../words";
 import { Trouble } from "./trouble";
+
+/** "Cancel" alone could mean the form as well, and a deed is not called like what it leaves behind. */
+const TITLES: Record<string, Key> = { acknowledge: "acknowledge", cancel: "cancel_ticket" };
 
 export function Actions({ ticket }: { ticket: Ticket }) {
   const { say, pick } = useWords();
@@ -24,6 +28,10 @@ export function Actions({ ticket }: { ticket: Ticket }) {
     else send({ event: chosen.event, version: ticket.version });
   };
   const allowed = ticket.allowed_actions;
+  const title_of = (one: AllowedAction) => {
+    const own = TITLES[one.event];
+    return own ? say(own) : pick(one.title);
+  };
   return (
     <section className="actions" aria-label={say("actions")}>
       {allowed.length === 0 && <p className="muted">{say("no_actions")}</p>}
@@ -32,11 +40,12 @@ export function Actions({ ticket }: { ticket: Ticket }) {
           <Button
             key={one.event}
             type={index === 0 ? "primary" : "default"}
+            danger={one.event === "cancel"}
             loading={action.isPending && action.variables.event === one.event}
             disabled={asking?.event === one.event}
             onClick={() => start(one)}
           >
-            {pick(one.title)}
+            {title_of(one)}
           </Button>
         ))}
       </Space>
@@ -44,6 +53,8 @@ export function Actions({ ticket }: { ticket: Ticket }) {
         <Asking
           key={asking.event}
           needs={asking.needs === "outcome" ? "outcome" : "reason"}
+          title={title_of(asking)}
+          danger={asking.event === "cancel"}
           outcomes={ticket.outcomes}
           busy={action.isPending}
           cancel={() => ask(null)}
@@ -57,13 +68,15 @@ export function Actions({ ticket }: { ticket: Ticket }) {
 
 type AskingProps = {
   needs: "outcome" | "reason";
+  title: string;
+  danger: boolean;
   outcomes: Ticket["outcomes"];
   busy: boolean;
   cancel: () => void;
   send: (facts: Partial<Deed>) => void;
 };
 
-function Asking({ needs, outcomes, busy, cancel, send }: AskingProps) {
+function Asking({ needs, title, danger, outcomes, busy, cancel, send }: AskingProps) {
   const { say, pick } = useWords();
   const missing = say(needs === "reason" ? "reason_missing" : "outcome_missing");
   return (
@@ -83,10 +96,10 @@ function Asking({ needs, outcomes, busy, cancel, send }: AskingProps) {
         )}
       </Form.Item>
       <Space>
-        <Button type="primary" htmlType="submit" loading={busy}>
-          {say("confirm")}
+        <Button type="primary" danger={danger} htmlType="submit" loading={busy}>
+          {title}
         </Button>
-        <Button onClick={cancel}>{say("cancel")}</Button>
+        <Button onClick={cancel}>{say("back")}</Button>
       </Space>
     </Form>
   );

@@ -8,9 +8,11 @@ import { useWords } from "../settings";
 import type { Alarm, Metric } from "../shapes";
 import { moment, span } from "../time";
 import { figures, quantity } from "../units";
+import { counted, type Key } from "../words";
 import type { ChartLine } from "./chart";
 
 const Chart = lazy(() => import("./chart"));
+const RULES: Record<string, Key> = { limit: "rule_limit", trend: "rule_trend", ewma: "rule_ewma" };
 const DAY_MS = 86_400_000;
 
 type Props = { alarms: Alarm[]; device: string | null; says: string };
@@ -25,7 +27,7 @@ export function Alarms({ alarms, device, says }: Props) {
       {main && <AlarmCard alarm={main} device={device} />}
       {others.length > 0 && (
         <details className="others">
-          <summary>{say("more_alarms", { n: others.length })}</summary>
+          <summary>{say(counted(others.length, "more_alarms_one", "more_alarms"), { n: others.length })}</summary>
           {others.map((alarm) => (
             <AlarmCard key={alarm.id} alarm={alarm} device={device} />
           ))}
@@ -41,16 +43,17 @@ function AlarmCard({ alarm, device }: { alarm: Alarm; device: string | null }) {
   const seen = useMemo(() => read_evidence(alarm.evidence), [alarm.evidence]);
   return (
     <article className="alarm">
-      <p>
-        <span className={`dot ${alarm.severity}`} aria-hidden /> {pick(alarm.says)}
+      <p className="alarm-says">
+        <span className={`dot ${alarm.severity}`} aria-hidden />
+        <span className="sentence">{pick(alarm.says)}</span>
       </p>
       <p className="muted facts-line">
         <span>{moment(alarm.raised_at, now, language)}</span>
         <span>
           {alarm.cleared_at ? say("cleared", { at: moment(alarm.cleared_at, now, language) }) : say("active")}
         </span>
-        <span>
-          {say("rule")} <code>{alarm.rule}</code>
+        <span title={alarm.rule}>
+          {say("rule")} {say(RULES[seen.rule] ?? "rule_other")}
         </span>
         {seen.historical && <span className="chip">{say("historical")}</span>}
       </p>

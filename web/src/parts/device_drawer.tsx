@@ -41,7 +41,7 @@ export default function DeviceDrawer({ id }: { id: string }) {
       className="drawer"
     >
       {device.isPending && <Skeleton active paragraph={{ rows: 12 }} />}
-      {device.isError && <Trouble error={device.error} retry={() => void device.refetch()} />}
+      {device.isError && !device.data && <Trouble error={device.error} retry={() => void device.refetch()} />}
       {device.data && <Body device={device.data} />}
     </Drawer>
   );
@@ -145,7 +145,7 @@ function Signals({ device }: { device: Device }) {
 function Charts({ id, metrics, span_ms }: { id: string; metrics: Metric[]; span_ms: number }) {
   const names = metrics.map((metric) => metric.name);
   const series = useSeries(id, names, span_ms);
-  if (series.isError) return <Trouble error={series.error} retry={() => void series.refetch()} />;
+  if (series.isError && !series.data) return <Trouble error={series.error} retry={() => void series.refetch()} />;
   const of = (metric: Metric) => series.data?.series.find((one) => one.name === metric.name);
   const drawn = (metric: Metric) => Number((of(metric)?.at.length ?? 0) > 1);
   return [...metrics]

@@ -1,5 +1,6 @@
 /** The devices: a table on a desk, cards on a phone. */
 import { Button } from "antd";
+import { useState } from "react";
 import { useNow } from "../clock";
 import { useOpened } from "../opened";
 import { useDevices } from "../queries";
@@ -12,6 +13,9 @@ import { StateTag } from "./states";
 import { Trouble } from "./trouble";
 import { Waiting } from "./waiting";
 
+/** What the tile of silent devices chooses; it is no NE 107 state. */
+export const SILENT = "SILENT";
+
 export function DevicesPanel() {
   const { say } = useWords();
   const { state, choose_state } = useOpened();
@@ -20,7 +24,8 @@ export function DevicesPanel() {
       {say("all_devices")}
     </Button>
   );
-  const title = state ? `${say("devices")} · ${say(state_of(state))}` : say("devices");
+  const chosen = state === SILENT ? say("silent") : state && say(state_of(state));
+  const title = chosen ? `${say("devices")} · ${chosen}` : say("devices");
   return (
     <Panel title={title} extra={reset} id="devices">
       <DeviceTable state={state} />
@@ -28,12 +33,18 @@ export function DevicesPanel() {
   );
 }
 
+const CALM_SHOWN = 6;
+
 function DeviceTable({ state }: { state: string | null }) {
   const { say } = useWords();
-  const devices = useDevices(state);
-  if (devices.isPending) return <Waiting rows={8} />;
-  if (devices.isError) return <Trouble error={devices.error} retry={() => void devices.refetch()} />;
-  const items = devices.data.pages.flatMap((page) => page.items);
+  const devices = useDevices(state === SILENT ? null : state);
+  const [all, show_all] = useState(false);
+  if (!devices.data) {
+    if (!devices.isError) return <Waiting rows={8} />;
+    return <Trouble error={devices.error} retry={() => void devices.refetch()} />;
+  }
+  const loaded = devices.data.pages.flatMap((page) => page.items);
+  const items = worst_first(state === SILENT ? loaded.filter((device) => device.silent) : loaded);
   if (items.length === 0) {
     return state ? (
       <Hint title={say("no_devices_in_state")} how={say("no_devices_in_state_how")} />
@@ -41,6 +52,8 @@ function DeviceTable({ state }: { state: string | null }) {
       <Hint title={say("no_devices")} how={say("no_devices_how")} />
     );
   }
+  const first = all || state ? items.length : items.filter(needs_attention).length + CALM_SHOWN;
+  const shown = items.slice(0, first);
   return (
     <>
       <table className="rows">
@@ -52,16 +65,21 @@ function DeviceTable({ state }: { state: string | null }) {
             <th>{say("device")}</th>
             <th>{say("site")}</th>
             <th>{say("last_seen")}</th>
-            <th>{say("open_ticket")}</th>
+            <th>{say("ticket")}</th>
           </tr>
         </thead>
         <tbody>
-          {worst_first(items).map((device) => (
+          {shown.map((device) => (
             <Row key={device.id} device={device} />
           ))}
         </tbody>
       </table>
-      {devices.hasNextPage && (
+      {shown.length < items.length && (
+        <Button type="link" block onClick={() => show_all(true)}>
+          {say("show_all_devices", { n: items.length })}
+        </Button>
+      )}
+      {shown.length === items.length && devices.hasNextPage && (
         <Button
           type="link"
           block
@@ -73,6 +91,10 @@ function DeviceTable({ state }: { state: string | null }) {
       )}
     </>
   );
+}
+
+function needs_attention(device: DeviceRow): boolean {
+  return device.silent || state_of(device.state) !== "NORMAL";
 }
 
 /** Returns the devices in the order of their states, silent ones before the rest of a state. */

@@ -8,7 +8,8 @@ import { useOpened } from "../opened";
 import { due_ms } from "../promise";
 import { useOverview, usePlan, useTickets } from "../queries";
 import { useWords } from "../settings";
-import { countdown } from "../time";
+import { countdown, span } from "../time";
+import { counted } from "../words";
 
 type Props = { choose_state: (state: string) => void; show: (part: "plan" | "devices") => void };
 
@@ -22,7 +23,8 @@ export function NextSteps({ choose_state, show }: Props) {
   if (tickets.isPending) return <Skeleton active className="next" title={false} paragraph={{ rows: 1 }} />;
   const open = tickets.data?.pages.flatMap((page) => page.items) ?? [];
   const left = (span_ms: number) => countdown(span_ms, language);
-  const steps = next_steps(overview.data, open, plan.data, now, left);
+  const lasts = (span_ms: number) => span(span_ms, language);
+  const steps = next_steps(overview.data, open, plan.data, now, left, lasts);
   const first = next_due(open);
   return (
     <section className="next" aria-label={say("do_next")}>
@@ -35,7 +37,7 @@ export function NextSteps({ choose_state, show }: Props) {
       ))}
       {steps.length === 0 && (
         <p className="calm">
-          {say("all_calm")}{" "}
+          {open.length > 0 ? say(counted(open.length, "calm_one", "calm"), { n: open.length }) : say("all_calm")}{" "}
           {first &&
             say("next_due", { ticket: first.number, left: say("left", { t: left(due_ms(first) - now) }) })}
         </p>

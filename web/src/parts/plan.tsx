@@ -1,14 +1,15 @@
 /** Today's plan: who goes where and when, who is left over and why, on a map and as a list. */
 import { Alert, Button, Skeleton } from "antd";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { useNow } from "../clock";
 import { useOpened } from "../opened";
 import { useDevices, usePlan } from "../queries";
 import { useWords } from "../settings";
-import type { Plan, Route, Stop } from "../shapes";
+import type { Certificate, Plan, Route, Stop } from "../shapes";
 import { moment, span } from "../time";
 import { counted, type Key } from "../words";
-import { colour_of } from "./colours";
+import { CertificateChip } from "./certificate";
+import { colours_of } from "./colours";
 import { Hint } from "./hint";
 import { Panel } from "./panel";
 import { Trouble } from "./trouble";
@@ -30,7 +31,7 @@ export function PlanPanel() {
   return (
     <Panel title={say("plan")} extra={extra} id="plan" className="plan">
       {plan.isPending && <Waiting rows={8} />}
-      {plan.isError && <Trouble error={plan.error} retry={() => void plan.refetch()} />}
+      {plan.isError && !plan.data && <Trouble error={plan.error} retry={() => void plan.refetch()} />}
       {plan.data && <PlanBody plan={plan.data} />}
     </Panel>
   );
@@ -49,53 +50,68 @@ function Status({ plan }: { plan: Plan }) {
   );
 }
 
+/** Returns the routes, the one that begins first before the others. */
+function in_order(routes: Route[]): Route[] {
+  const first = (route: Route) => route.stops[0]?.arrive_at ?? "";
+  return [...routes].sort((a, b) => first(a).localeCompare(first(b)));
+}
+
 function PlanBody({ plan }: { plan: Plan }) {
   const { say, pick } = useWords();
   const { open_ticket } = useOpened();
   const [chosen, choose] = useState<string | null>(null);
-  const devices = useDevices(null).data?.pages.flatMap((page) => page.items) ?? [];
+  const pages = useDevices(null).data?.pages;
+  const devices = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
+  const routes = useMemo(() => in_order(plan.routes), [plan.routes]);
+  const colours = colours_of(routes.map((route) => route.technician));
+  const shown = routes.some((route) => route.technician === chosen) ? chosen : null;
   return (
     <>
       {plan.status === "failed" && (
         <Alert type="warning" showIcon title={say("step_plan_failed")} description={pick(plan.why)} />
       )}
       <Unserved plan={plan} />
-      {plan.warnings.length > 0 && (
-        <details className="warnings" open={plan.warnings.length <= 2}>
-          <summary>
-            {say("warnings")} ({plan.warnings.length})
-          </summary>
-          <ul>
-            {plan.warnings.map((warning) => (
-              <li key={warning.en}>{pick(warning)}</li>
-            ))}
-          </ul>
-        </details>
+      <Warnings plan={plan} />
+      {devices.length > 0 && (
+        <Suspense fallback={<Skeleton.Node active className="map" />}>
+          <PlanMap routes={routes} devices={devices} chosen={shown} open_ticket={open_ticket} />
+        </Suspense>
       )}
-      {plan.routes.length === 0 ? (
+      {routes.length === 0 && plan.unserved.length === 0 && (
         <Hint title={say(plan.made_at ? "no_visits" : "no_plan")} how={say("no_plan_how")} />
-      ) : (
-        <>
-          <Suspense fallback={<Skeleton.Node active className="map" />}>
-            <PlanMap routes={plan.routes} devices={devices} chosen={chosen} open_ticket={open_ticket} />
-          </Suspense>
-          {chosen && (
-            <Button size="small" className="all-routes" onClick={() => choose(null)}>
-              {say("show_all_routes")}
-            </Button>
-          )}
-          {plan.routes.map((route, index) => (
-            <RouteCard
-              key={route.technician}
-              route={route}
-              colour={colour_of(index)}
-              chosen={chosen === route.technician}
-              choose={() => choose(chosen === route.technician ? null : route.technician)}
-            />
-          ))}
-        </>
       )}
+      {shown && (
+        <Button size="small" className="all-routes" onClick={() => choose(null)}>
+          {say("show_all_routes")}
+        </Button>
+      )}
+      {routes.map((route) => (
+        <RouteCard
+          key={route.technician}
+          route={route}
+          colour={colours.get(route.technician)!}
+          chosen={shown === route.technician}
+          choose={() => choose(shown === route.technician ? null : route.technician)}
+        />
+      ))}
     </>
+  );
+}
+
+function Warnings({ plan }: { plan: Plan }) {
+  const { say, pick } = useWords();
+  if (plan.warnings.length === 0) return null;
+  return (
+    <details className="warnings" open={plan.warnings.length <= 2}>
+      <summary>
+        {say("warnings")} ({plan.warnings.length})
+      </summary>
+      <ul>
+        {plan.warnings.map((warning) => (
+          <li key={warning.en}>{pick(warning)}</li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
@@ -110,7 +126,7 @@ function Unserved({ plan }: { plan: Plan }) {
       </h3>
       {plan.unserved.map((visit) => (
         <button key={visit.ticket} type="button" onClick={() => open_ticket(visit.ticket)}>
-          <b className="number">{visit.number}</b> {pick(visit.title)}
+          <b className="number">{visit.number}</b> <span className="sentence">{pick(visit.title)}</span>
           <span className="over">{pick(visit.why)}</span>
         </button>
       ))}
@@ -123,14 +139,25 @@ type RouteProps = { route: Route; colour: string; chosen: boolean; choose: () =>
 function RouteCard({ route, colour, chosen, choose }: RouteProps) {
   const { say, pick, language } = useWords();
   const stops = route.stops.length;
+  const travel = span(route.travel_s * 1000, language);
   return (
     <section className={`route ${stops ? "" : "idle"}`} style={{ "--route": colour } as React.CSSProperties}>
-      <button type="button" className="route-head" aria-pressed={chosen} onClick={choose} disabled={!stops}>
+      <button
+        type="button"
+        className="route-head"
+        aria-pressed={chosen}
+        title={say("only_this_route")}
+        onClick={choose}
+        disabled={!stops}
+      >
         <i aria-hidden />
         <b>{pick(route.technician_title)}</b>
-        <span className="muted">
+        {certificates(route.stops).map((one) => (
+          <CertificateChip key={one.family} certificate={one} />
+        ))}
+        <span className="muted route-sum">
           {stops ? say(counted(stops, "stops_one", "stops"), { n: stops }) : say("no_stops")}
-          {stops > 0 && ` · ${say("travel", { t: span(route.travel_s * 1000, language) })}`}
+          {route.travel_s > 0 && ` · ${say("travel", { t: travel })}`}
         </span>
       </button>
       {stops > 0 && (
@@ -142,6 +169,13 @@ function RouteCard({ route, colour, chosen, choose }: RouteProps) {
       )}
     </section>
   );
+}
+
+/** Returns the certificates the stops ask for, each once. */
+function certificates(stops: Stop[]): Certificate[] {
+  const found = new Map<string, Certificate>();
+  for (const { certificate } of stops) if (certificate) found.set(certificate.family, certificate);
+  return [...found.values()];
 }
 
 const VISIT_STATES: Record<string, Key> = {
@@ -156,12 +190,14 @@ const VISIT_STATES: Record<string, Key> = {
   aborted: "visit_aborted",
   cancelled: "visit_cancelled",
 };
+const THERE = new Set(["on_site", "left", "signed", "filed"]);
 
 function StopRow({ stop, n }: { stop: Stop; n: number }) {
   const { say, pick, language } = useWords();
   const { open_ticket } = useOpened();
   const now = useNow();
   const state = VISIT_STATES[stop.state];
+  const coming = !THERE.has(stop.state);
   return (
     <li>
       <button type="button" className="stop-row" onClick={() => open_ticket(stop.ticket)}>
@@ -172,18 +208,19 @@ function StopRow({ stop, n }: { stop: Stop; n: number }) {
         <span className="stop-what">
           <span>{pick(stop.site_title)}</span>
           <span className="muted">
-            <b className="number">{stop.number}</b> {pick(stop.title)}
+            <b className="number">{stop.number}</b> <span className="sentence">{pick(stop.title)}</span>
           </span>
           {stop.why && <span className="muted">{pick(stop.why)}</span>}
         </span>
         <span className="stop-facts">
-          <span className="chip">{state ? say(state) : stop.state}</span>
-          {stop.late_s >= 60 ? (
+          <span className={`chip visit-${stop.state}`}>{state ? say(state) : say("unknown")}</span>
+          {coming && stop.late_s >= 60 && (
             <span className="over">{say("late", { t: span(stop.late_s * 1000, language) })}</span>
-          ) : (
-            <span className="good">{say("on_time")}</span>
           )}
-          <span className="muted">{say("travel", { t: span(stop.travel_s * 1000, language) })}</span>
+          {coming && stop.late_s < 60 && <span className="good sentence">{say("on_time")}</span>}
+          {coming && stop.travel_s >= 60 && (
+            <span className="muted">{say("travel", { t: span(stop.travel_s * 1000, language) })}</span>
+          )}
         </span>
       </button>
     </li>

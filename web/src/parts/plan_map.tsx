@@ -1,12 +1,13 @@
-/** The day on a map that needs no network: a grid of degrees, a scale, bases, sites and routes. */
+/** The day on a map that needs no network: bases, sites, routes, and who is where when. */
 import L from "leaflet";
 import "leaflet/dist/leaflet.css";
 import { useEffect, useRef } from "react";
 import { useWords } from "../settings";
 import { state_of, STATES, type DeviceRow, type Route, type Stop } from "../shapes";
 import { hour } from "../time";
-import { colour_of } from "./colours";
-import { grid_lines, grid_step } from "./grid";
+import { colours_of } from "./colours";
+import { blank_map, fit } from "./map_ground";
+import { place_labels, text_width, type Box, type Label, type Side } from "./labels";
 
 type Props = {
   routes: Route[];
@@ -14,11 +15,15 @@ type Props = {
   chosen: string | null;
   open_ticket: (ticket: string) => void;
 };
-/** Up to so many sites are named on the map; of more, the one under the pointer. */
-const NAMED = 16;
-const SCALE_PX = 44;
-
 type Spot = { latitude: number; longitude: number; title: string; state: string };
+/** A text on the map; `colour` makes it a technician's. */
+type Name = { at: L.LatLngTuple; text: string; colour: string | null; gap: number; sides: Side[] };
+
+const PIN_PX = 24;
+const CORNERS: ((width: number, height: number) => Box)[] = [
+  (_width, height) => ({ left: 0, top: height - 36, right: 140, bottom: height }), // the scale
+  (width, height) => ({ left: width - 50, top: height - 84, right: width, bottom: height }), // the zoom
+];
 
 export default function PlanMap({ routes, devices, chosen, open_ticket }: Props) {
   const { say, pick, language } = useWords();
@@ -26,6 +31,7 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
   const map = useRef<L.Map | null>(null);
   const drawn = useRef<L.LayerGroup | null>(null);
   const fitted = useRef<L.LatLngTuple[]>([]);
+  const written = useRef<() => void>(() => undefined);
   const open = useRef(open_ticket);
   open.current = open_ticket;
 
@@ -33,6 +39,7 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
     const made = blank_map(place.current!);
     map.current = made;
     drawn.current = L.layerGroup().addTo(made);
+    made.on("zoomend resize", () => written.current());
     const resize = new ResizeObserver(() => {
       const was_hidden = made.getSize().x === 0;
       made.invalidateSize();
@@ -48,102 +55,90 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
 
   useEffect(() => {
     const layer = drawn.current!.clearLayers();
-    const shown = routes
-      .map((route, index) => ({ route, colour: colour_of(index) }))
-      .filter(({ route }) => route.stops.length > 0);
-    const sites = spots(devices, pick);
-    for (const spot of sites) site(spot, sites.length <= NAMED).addTo(layer);
-    const beside_at = new Map<string, number>();
+    const colours = colours_of(routes.map((route) => route.technician));
     const label = (route: Route) => pick(route.technician_title);
-    for (const { route, colour } of shown) {
+    const pins: L.LatLngTuple[] = [];
+    const names: Name[] = [];
+    const sites = spots(devices, pick);
+    const called = new Map<string, string>(); // the sites somebody goes to
+    for (const route of routes.filter(({ stops }) => stops.length > 0)) {
+      const colour = colours.get(route.technician)!;
       const faint = chosen !== null && chosen !== route.technician;
       track(route, colour, faint).addTo(layer);
       base(route, colour, faint, `${label(route)} · ${say("home_base")}`).addTo(layer);
+      pins.push([route.home.latitude, route.home.longitude]);
       for (const calls of by_place(route)) {
         const { stop } = calls[0]!;
-        const title = `${pick(stop.site_title)} · ${label(route)}`;
+        const at: L.LatLngTuple = [stop.latitude, stop.longitude];
         const lines = calls.map(({ stop: one, n }) => `${n}. ${hour(one.arrive_at, language)} ${one.number}`);
-        const place = `${stop.latitude},${stop.longitude}`;
-        const beside = beside_at.get(place) ?? 0;
-        beside_at.set(place, beside + 1);
-        badge(calls, colour, faint, beside, [title, ...lines])
+        const beside = pins.filter(([lat, lng]) => lat === at[0] && lng === at[1]).length;
+        badge(calls, colour, faint, beside, [`${pick(stop.site_title)} · ${label(route)}`, ...lines])
           .on("click", () => open.current(stop.ticket))
           .addTo(layer);
+        pins.push(at);
+        called.set(String(at), pick(stop.site_title));
+        if (faint) continue;
+        const text = `${label(route)} ${hour(stop.arrive_at, language)}`;
+        names.push({ at, text, colour, gap: 16 + 20 * beside, sides: ["right", "left", "top", "bottom"] });
       }
     }
-    const all = points(
-      shown.map(({ route }) => route),
-      devices,
-      chosen,
-    );
+    for (const spot of sites) site(spot).addTo(layer);
+    for (const spot of by_need(sites, called)) {
+      const at: L.LatLngTuple = [spot.latitude, spot.longitude];
+      const gap = called.has(String(at)) ? 14 : 8;
+      names.push({ at, text: spot.title, colour: null, gap, sides: ["bottom", "top", "right", "left"] });
+    }
+    const written_on = L.layerGroup().addTo(layer);
+    written.current = () => write(map.current!, written_on.clearLayers(), names, pins);
+    const all = points(routes, devices, chosen);
     // Only other places move the map: nobody's zoom is taken away.
     if (JSON.stringify(all) !== JSON.stringify(fitted.current)) fit(map.current!, all);
     fitted.current = all;
+    written.current();
   }, [routes, devices, chosen, language, pick, say]);
 
-  return <div ref={place} className="map" role="region" aria-label={say("map_label")} />;
+  return (
+    <figure className="map-frame">
+      <div ref={place} className="map" role="region" aria-label={say("map_label")} />
+      <figcaption className="muted">{say("map_schematic")}</figcaption>
+    </figure>
+  );
 }
 
-function blank_map(place: HTMLElement): L.Map {
-  const map = L.map(place, {
-    attributionControl: false,
-    zoomControl: false,
-    zoomSnap: 0.25,
-    scrollWheelZoom: false,
-    dragging: !L.Browser.mobile,
-    center: [31.2, 121.5],
-    zoom: 9,
-    fadeAnimation: false,
+/** Writes the names that find room: technicians first, then where they go, then what is unwell. */
+function write(map: L.Map, layer: L.LayerGroup, names: Name[], pins: L.LatLngTuple[]): void {
+  const size = map.getSize();
+  if (size.x === 0) return;
+  const at = (place: L.LatLngTuple) => map.latLngToContainerPoint(place);
+  const boxes = pins.map((pin): Box => {
+    const { x, y } = at(pin);
+    const half = PIN_PX / 2;
+    return { left: x - half, top: y - half, right: x + half, bottom: y + half };
   });
-  L.control.zoom({ position: "bottomright" }).addTo(map);
-  L.control.scale({ imperial: false, maxWidth: 120 }).addTo(map);
-  const grid = L.layerGroup().addTo(map);
-  map.on("moveend", () => draw_grid(map, grid));
-  draw_grid(map, grid);
-  return map;
+  const corners = CORNERS.map((corner) => corner(size.x, size.y));
+  const labels = names.map((name): Label => {
+    const { x, y } = at(name.at);
+    const width = text_width(name.text) + (name.colour ? 14 : 4);
+    return { x, y, width, height: name.colour ? 20 : 16, gap: name.gap, sides: name.sides };
+  });
+  place_labels(labels, [...boxes, ...corners], { width: size.x, height: size.y }).forEach((side, k) => {
+    if (side) text_marker(names[k]!, side).addTo(layer);
+  });
 }
 
-function draw_grid(map: L.Map, grid: L.LayerGroup): void {
-  grid.clearLayers();
-  const bounds = map.getBounds();
-  const step = grid_step(bounds.getEast() - bounds.getWest());
-  const style = { className: "grid-line", interactive: false, weight: 1 };
-  for (const longitude of grid_lines(bounds.getWest(), bounds.getEast(), step)) {
-    L.polyline(
-      [
-        [bounds.getSouth() - 1, longitude],
-        [bounds.getNorth() + 1, longitude],
-      ],
-      style,
-    ).addTo(grid);
-    degree([bounds.getNorth(), longitude], `${trim(longitude)}° E`, "top").addTo(grid);
-  }
-  for (const latitude of grid_lines(bounds.getSouth(), bounds.getNorth(), step)) {
-    L.polyline(
-      [
-        [latitude, bounds.getWest() - 1],
-        [latitude, bounds.getEast() + 1],
-      ],
-      style,
-    ).addTo(grid);
-    const above_scale = map.getSize().y - map.latLngToContainerPoint([latitude, 0]).y > SCALE_PX;
-    if (above_scale) degree([latitude, bounds.getWest()], `${trim(latitude)}° N`, "side").addTo(grid);
-  }
-}
-
-function trim(degrees: number): string {
-  return String(Number(degrees.toFixed(3)));
-}
-
-function degree(at: L.LatLngTuple, text: string, side: "top" | "side"): L.Marker {
-  const icon = L.divIcon({ className: `degree ${side}`, html: element("span", text), iconSize: [0, 0] });
-  return L.marker(at, { icon, interactive: false, keyboard: false });
+function text_marker(name: Name, side: Side): L.Marker {
+  const html = element("span", name.text);
+  html.className = `map-name ${side} ${name.colour ? "person" : ""}`;
+  html.style.setProperty("--gap", `${name.gap}px`);
+  if (name.colour) html.style.setProperty("--route", name.colour);
+  const icon = L.divIcon({ className: "", html, iconSize: [0, 0] });
+  const zIndexOffset = name.colour ? 600 : -100;
+  return L.marker(name.at, { icon, interactive: false, keyboard: false, zIndexOffset });
 }
 
 /** One spot per place: the worst device there decides its colour. */
 function spots(devices: DeviceRow[], pick: (words: DeviceRow["site_title"]) => string): Spot[] {
   const by_site = new Map<string, Spot>();
-  const rank = (state: string) => STATES.indexOf(state_of(state));
   for (const device of devices) {
     const known = by_site.get(device.site);
     if (known && rank(known.state) <= rank(device.state)) continue;
@@ -153,34 +148,43 @@ function spots(devices: DeviceRow[], pick: (words: DeviceRow["site_title"]) => s
   return [...by_site.values()];
 }
 
-function site(spot: Spot, named: boolean): L.CircleMarker {
-  const marker = L.circleMarker([spot.latitude, spot.longitude], {
-    radius: 5,
-    weight: 2,
-    className: `spot ${state_of(spot.state)}`,
-  });
-  return marker.bindTooltip(element("span", spot.title), {
-    direction: "bottom",
-    offset: [0, 6],
-    permanent: named,
-    className: named ? "name" : "",
-  });
+function rank(state: string): number {
+  return STATES.indexOf(state_of(state));
 }
 
-function track(route: Route, colour: string, faint: boolean): L.Polyline {
+/** The sites in the order in which their names matter: called at, unwell, the rest. */
+function by_need(sites: Spot[], called: Map<string, string>): Spot[] {
+  const need = (spot: Spot) =>
+    called.has(String([spot.latitude, spot.longitude])) ? -1 : rank(spot.state);
+  return [...sites].sort((a, b) => need(a) - need(b));
+}
+
+function site(spot: Spot): L.CircleMarker {
+  const state = state_of(spot.state);
+  const marker = L.circleMarker([spot.latitude, spot.longitude], {
+    radius: state === "NORMAL" ? 4 : 6,
+    weight: 2,
+    className: `spot ${state}`,
+  });
+  return marker.bindTooltip(element("span", spot.title), { direction: "bottom", offset: [0, 6] });
+}
+
+/** The way out is drawn full, the way home dashed. */
+function track(route: Route, color: string, faint: boolean): L.LayerGroup {
   const home: L.LatLngTuple = [route.home.latitude, route.home.longitude];
   const stops = route.stops.map((stop): L.LatLngTuple => [stop.latitude, stop.longitude]);
-  return L.polyline([home, ...stops, home], {
-    color: colour,
-    weight: 3,
-    opacity: faint ? 0.15 : 0.85,
-    lineJoin: "round",
-    interactive: false,
-  });
+  const line = { color, lineJoin: "round", interactive: false } as const;
+  const opacity = faint ? 0.15 : 0.85;
+  const back = L.polyline([stops.at(-1)!, home], { ...line, weight: 1.5, opacity, dashArray: "2 6" });
+  return L.layerGroup([back, L.polyline([home, ...stops], { ...line, weight: 3, opacity })]);
 }
 
+const HOUSE = '<svg viewBox="0 0 16 16" width="13" height="13" aria-hidden="true"><path d="M8 2 1.5 7.6h2V14h3.4v-4h2.2v4h3.4V7.6h2z"/></svg>';
+
 function base(route: Route, colour: string, faint: boolean, title: string): L.Marker {
-  const icon = L.divIcon({ className: "", html: pin("base", "⌂", colour, faint), iconSize: [22, 22] });
+  const html = pin("base", "", colour, faint);
+  html.innerHTML = HOUSE;
+  const icon = L.divIcon({ className: "", html, iconSize: [22, 22] });
   const at: L.LatLngTuple = [route.home.latitude, route.home.longitude];
   return L.marker(at, { icon, alt: title, keyboard: false }).bindTooltip(element("span", title));
 }
@@ -200,7 +204,7 @@ function by_place(route: Route): Call[][] {
 /** A numbered pin; the `beside`-th at its place stands beside the ones before. */
 function badge(calls: Call[], colour: string, faint: boolean, beside: number, lines: string[]): L.Marker {
   const text = calls.map(({ n }) => n).join("·");
-  const width = 24 + 10 * (calls.length - 1);
+  const width = PIN_PX + 10 * (calls.length - 1);
   const html = pin("stop", text, colour, faint);
   html.style.width = `${width}px`;
   const icon = L.divIcon({ className: "", html, iconSize: [width, 24], iconAnchor: [12 - 20 * beside, 12] });
@@ -229,13 +233,7 @@ function element(tag: string, text: string): HTMLElement {
 
 function points(routes: Route[], devices: DeviceRow[], chosen: string | null): L.LatLngTuple[] {
   const wanted = routes.filter((route) => chosen === null || route.technician === chosen);
-  const on_route = wanted.flatMap((route) => [route.home, ...route.stops]);
+  const on_route = wanted.flatMap((route) => (route.stops.length ? [route.home, ...route.stops] : []));
   const all = on_route.length ? on_route : devices;
   return all.map(({ latitude, longitude }) => [latitude, longitude]);
-}
-
-/** Shows all of `at`. */
-function fit(map: L.Map, at: L.LatLngTuple[]): void {
-  if (at.length === 0 || map.getSize().x === 0) return;
-  map.fitBounds(L.latLngBounds(at), { padding: [36, 36], maxZoom: 13, animate: false });
 }

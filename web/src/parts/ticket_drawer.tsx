@@ -8,6 +8,8 @@ import type { PromiseClock, Ticket, TimelineRow, Visit } from "../shapes";
 import { moment, span } from "../time";
 import { Actions } from "./actions";
 import { Alarms } from "./alarms";
+import { Arrival } from "./arrival";
+import { CertificateChip } from "./certificate";
 import { PromiseCountdown } from "./promise_clock";
 import { Trouble } from "./trouble";
 
@@ -30,7 +32,7 @@ export default function TicketDrawer({ id }: { id: string }) {
       className="drawer"
     >
       {ticket.isPending && <Skeleton active paragraph={{ rows: 12 }} />}
-      {ticket.isError && <Trouble error={ticket.error} retry={() => void ticket.refetch()} />}
+      {ticket.isError && !ticket.data && <Trouble error={ticket.error} retry={() => void ticket.refetch()} />}
       {ticket.data && <Body ticket={ticket.data} />}
     </Drawer>
   );
@@ -52,7 +54,7 @@ function Body({ ticket }: { ticket: Ticket }) {
         <VisitFacts visit={ticket.visit} unserved={ticket.unserved} />
       </Part>
       <Part title={say("timeline")}>
-        <Happened rows={ticket.timeline} />
+        <Happened rows={ticket.timeline} outcomes={ticket.outcomes} />
       </Part>
     </>
   );
@@ -74,7 +76,7 @@ function Head({ ticket }: { ticket: Ticket }) {
   return (
     <div className="facts-line">
       <span className={`chip state-${ticket.state}`}>{pick(ticket.state_title)}</span>
-      <span className={`chip severity-${ticket.severity}`}>{say("severity", { n: ticket.severity })}</span>
+      <span className={`chip severity-${ticket.severity}`} title={say("severity_scale")}>{say("severity", { n: ticket.severity })}</span>
       <span className="chip">{pick(ticket.kind_title)}</span>
       <span>{pick(ticket.site_title)}</span>
       {ticket.device && (
@@ -82,7 +84,7 @@ function Head({ ticket }: { ticket: Ticket }) {
           {ticket.device}
         </button>
       )}
-      <span>{pick(ticket.component_title)}</span>
+      <span className="sentence">{pick(ticket.component_title)}</span>
       <span className="muted">
         {say("opened")} {moment(ticket.opened_at, now, language)}
       </span>
@@ -118,7 +120,6 @@ function Promises({ promises }: { promises: PromiseClock[] }) {
         <div key={promise.code}>
           <PromiseCountdown promise={promise} />
           <p className="muted facts-line">
-            <code>{promise.code}</code>
             {promise.start && <span>{say("started_at", { at: moment(promise.start, now, language) })}</span>}
             {promise.stop && <span>{say("stopped_at", { at: moment(promise.stop, now, language) })}</span>}
             {promise.held_s > 0 && (
@@ -134,25 +135,38 @@ function Promises({ promises }: { promises: PromiseClock[] }) {
 function VisitFacts({ visit, unserved }: { visit: Visit | null; unserved: Ticket["unserved"] }) {
   const { say, pick, language } = useWords();
   const now = useNow();
-  if (!visit && unserved) {
+  if (!visit?.technician && unserved) {
     return <p className="over">{say("unserved", { why: pick(unserved) })}</p>;
   }
   if (!visit) return <p className="muted">{say("no_visit")}</p>;
-  const late = visit.late_s ?? 0;
   return (
     <p className="facts-line">
       <b>{pick(visit.technician_title) || say("nobody")}</b>
-      <span className="chip">{pick(visit.state_title)}</span>
-      {visit.arrive_at && <span>{say("arrives", { at: moment(visit.arrive_at, now, language) })}</span>}
+      <CertificateChip certificate={visit.certificate} />
+      <span className={`chip visit-${visit.state}`}>{pick(visit.state_title)}</span>
+      <Arrival visit={visit} />
       {visit.leave_at && <span>{say("leaves", { at: moment(visit.leave_at, now, language) })}</span>}
-      {late >= 60 && <span className="over">{say("late", { t: span(late * 1000, language) })}</span>}
     </p>
   );
 }
 
 const LATER_MS = 60_000;
 
-function Happened({ rows }: { rows: TimelineRow[] }) {
+/** What was said along with an event: the reason somebody gave, the outcome. */
+function Told({ row, outcomes }: { row: TimelineRow; outcomes: Ticket["outcomes"] }) {
+  const { pick } = useWords();
+  const { reason, outcome } = row.data;
+  const found = outcomes.find((one) => one.code === outcome);
+  if (found) return <p className="sentence">{pick(found.title)}</p>;
+  if (typeof reason !== "string" || MACHINE_REASONS.has(reason)) return null;
+  return <p>{reason}</p>;
+}
+
+const MACHINE_REASONS = new Set(["replanned"]);
+
+type HappenedProps = { rows: TimelineRow[]; outcomes: Ticket["outcomes"] };
+
+function Happened({ rows, outcomes }: HappenedProps) {
   const { say, pick, language } = useWords();
   const now = useNow();
   const later = (row: TimelineRow) => Date.parse(row.recorded_at) - Date.parse(row.at);
@@ -162,10 +176,11 @@ function Happened({ rows }: { rows: TimelineRow[] }) {
         key: row.id,
         content: (
           <>
-            <span>{pick(row.title)}</span>
+            <span className="sentence">{pick(row.title)}</span>
+            <Told row={row} outcomes={outcomes} />
             <p className="muted facts-line">
               <time>{moment(row.at, now, language)}</time>
-              <span>{row.actor}</span>
+              <span className="sentence">{pick(row.actor_title)}</span>
               {later(row) > LATER_MS && (
                 <span>
                   {say("recorded_later", {

@@ -1,13 +1,13 @@
 /** The tickets, most urgent first, each with its running promises and who is on the way. */
 import { Button, Segmented } from "antd";
-import { useState } from "react";
-import { useNow } from "../clock";
+import { useRef, useState } from "react";
 import { useOpened } from "../opened";
 import { by_urgency } from "../promise";
 import { useClock, useTickets } from "../queries";
 import { useWords } from "../settings";
 import type { TicketRow } from "../shapes";
-import { moment, span } from "../time";
+import { Arrival } from "./arrival";
+import { CertificateChip } from "./certificate";
 import { Hint } from "./hint";
 import { Panel } from "./panel";
 import { PromiseCountdown } from "./promise_clock";
@@ -38,9 +38,12 @@ function TicketList({ state }: { state: string | null }) {
   const { say } = useWords();
   const tickets = useTickets(state);
   const demo = useClock().data?.demo;
-  if (tickets.isPending) return <Waiting rows={5} />;
-  if (tickets.isError) return <Trouble error={tickets.error} retry={() => void tickets.refetch()} />;
-  const items = tickets.data.pages.flatMap((page) => page.items);
+  const items = tickets.data?.pages.flatMap((page) => page.items);
+  const arrived = useArrived(items, state);
+  if (!items) {
+    if (!tickets.isError) return <Waiting rows={5} />;
+    return <Trouble error={tickets.error} retry={() => void tickets.refetch()} />;
+  }
   if (items.length === 0) {
     const how = [say("no_tickets_how"), demo ? say("no_tickets_demo") : ""].join(" ");
     return <Hint title={say("no_tickets")} how={how} />;
@@ -49,7 +52,7 @@ function TicketList({ state }: { state: string | null }) {
     <>
       <ul className="tickets">
         {by_urgency(items).map((ticket) => (
-          <TicketItem key={ticket.id} ticket={ticket} />
+          <TicketItem key={ticket.id} ticket={ticket} arrived={arrived.has(ticket.id)} />
         ))}
       </ul>
       {tickets.hasNextPage && (
@@ -66,20 +69,31 @@ function TicketList({ state }: { state: string | null }) {
   );
 }
 
+/** Returns the ids that came while the list was shown; they light up once. */
+function useArrived(items: TicketRow[] | undefined, list: string | null): Set<string> {
+  const known = useRef<{ list: string | null; ids: Set<string> } | null>(null);
+  const arrived = useRef(new Set<string>());
+  if (items && known.current?.list === list) {
+    for (const { id } of items) if (!known.current.ids.has(id)) arrived.current.add(id);
+  }
+  if (items) known.current = { list, ids: new Set([...(known.current?.ids ?? []), ...items.map((t) => t.id)]) };
+  return arrived.current;
+}
+
 const ALIVE = new Set(["running", "overdue", "held"]);
 
-function TicketItem({ ticket }: { ticket: TicketRow }) {
+function TicketItem({ ticket, arrived }: { ticket: TicketRow; arrived: boolean }) {
   const { say, pick } = useWords();
   const { open_ticket } = useOpened();
   const alive = ticket.promises.filter((p) => ALIVE.has(p.state));
   const shown = alive.length ? alive : ticket.promises.filter((p) => p.state !== "idle").slice(0, 2);
   return (
-    <li>
+    <li className={arrived ? "arrived" : ""}>
       <button type="button" className="ticket" onClick={() => open_ticket(ticket.id)}>
         <span className="ticket-what">
           <span className="ticket-line">
             <b className="number">{ticket.number}</b>
-            <span className={`chip severity-${ticket.severity}`}>
+            <span className={`chip severity-${ticket.severity}`} title={say("severity_scale")}>
               {say("severity", { n: ticket.severity })}
             </span>
             <span className="chip">{pick(ticket.kind_title)}</span>
@@ -104,21 +118,19 @@ function TicketItem({ ticket }: { ticket: TicketRow }) {
 }
 
 function VisitLine({ ticket }: { ticket: TicketRow }) {
-  const { say, pick, language } = useWords();
-  const now = useNow();
-  if (ticket.unserved) {
+  const { say, pick } = useWords();
+  const visit = ticket.visit;
+  if (ticket.unserved && !visit?.technician) {
     return <span className="visit-line over">{say("unserved", { why: pick(ticket.unserved) })}</span>;
   }
-  const visit = ticket.visit;
   if (!visit)
     return ticket.state === "open" ? <span className="visit-line muted">{say("no_visit")}</span> : null;
-  const late = visit.late_s ?? 0;
   return (
     <span className="visit-line">
       <b>{pick(visit.technician_title) || say("nobody")}</b>
-      <span className="chip">{pick(visit.state_title)}</span>
-      {visit.arrive_at && <span>{say("arrives", { at: moment(visit.arrive_at, now, language) })}</span>}
-      {late >= 60 && <span className="over">{say("late", { t: span(late * 1000, language) })}</span>}
+      <CertificateChip certificate={visit.certificate} />
+      <span className={`chip visit-${visit.state}`}>{pick(visit.state_title)}</span>
+      <Arrival visit={visit} />
     </span>
   );
 }

@@ -2,6 +2,7 @@
 import { useOverview } from "../queries";
 import { useWords } from "../settings";
 import { STATES } from "../shapes";
+import { SILENT } from "./devices";
 import { StateMark } from "./states";
 import { Trouble } from "./trouble";
 
@@ -10,7 +11,7 @@ type Props = { chosen: string | null; choose: (state: string | null) => void };
 export function Tiles({ chosen, choose }: Props) {
   const { say } = useWords();
   const overview = useOverview();
-  if (overview.isError) return <Trouble error={overview.error} retry={() => void overview.refetch()} />;
+  if (overview.isError && !overview.data) return <Trouble error={overview.error} retry={() => void overview.refetch()} />;
   const counts = overview.data;
   return (
     <section className="tiles" aria-label={say("device_health")} aria-busy={overview.isPending}>
@@ -33,10 +34,16 @@ export function Tiles({ chosen, choose }: Props) {
           <span className="tile-count">{counts ? (counts.states[state] ?? 0) : "–"}</span>
         </button>
       ))}
-      <div className={`tile still ${counts?.silent ? "SILENT" : "zero"}`}>
+      <button
+        type="button"
+        className={`tile ${counts?.silent ? "SILENT" : "zero"}`}
+        aria-pressed={chosen === SILENT}
+        title={say("silent_what")}
+        onClick={() => choose(chosen === SILENT ? null : SILENT)}
+      >
         <span className="tile-title">{say("silent")}</span>
         <span className="tile-count">{counts?.silent ?? "–"}</span>
-      </div>
+      </button>
     </section>
   );
 }

@@ -42,7 +42,7 @@ test.each([
 });
 
 test("figures and units stay short", () => {
-  expect([figures(1.23456), figures(-62), unit_text("10*9/L")]).toEqual(["1.235", "-62", "×10⁹/L"]);
+  expect([figures(1.23456), figures(-62), unit_text("10*9/L")]).toEqual(["1.235", "\u221262", "×10⁹/L"]);
 });
 
 test("a far limit does not squash a chart, a near one is shown", () => {

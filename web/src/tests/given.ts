@@ -1,5 +1,5 @@
 /** Builders with defaults, for tests. */
-import type { Overview, Plan, PromiseClock, TicketRow } from "../shapes";
+import type { Overview, Plan, PromiseClock, TicketRow, Visit } from "../shapes";
 
 export const NOW = Date.parse("2026-03-12T02:00:00Z");
 const MINUTE = 60_000;
@@ -51,6 +51,21 @@ export function ticket(number: string, changes: Partial<TicketRow> = {}): Ticket
     visit: null,
     unserved: null,
     allowed_actions: [],
+    ...changes,
+  };
+}
+
+export function visit(changes: Partial<Visit> = {}): Visit {
+  return {
+    id: "V-1",
+    technician: "E01",
+    technician_title: { zh: "工程师甲", en: "Engineer A" },
+    state: "accepted",
+    state_title: { zh: "已接单", en: "accepted" },
+    arrive_at: minutes(20),
+    leave_at: minutes(110),
+    late_s: 0,
+    certificate: null,
     ...changes,
   };
 }

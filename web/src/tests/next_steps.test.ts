@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { next_due, next_steps } from "../next_steps";
 import { countdown } from "../time";
-import { minutes, NOW, overview, plan, promise, ticket } from "./given";
+import { minutes, NOW, overview, plan, promise, ticket, visit } from "./given";
 
 const left = (ms: number) => countdown(ms, "en");
 const steps = (
@@ -35,6 +35,14 @@ describe("what to do next", () => {
     const found = steps(undefined, [near], plan({ unserved }));
     expect(found.map((s) => s.key)).toEqual(["step_unserved_one", "step_soon"]);
     expect(found[1]!.facts).toEqual({ ticket: "T-1", left: "20:00" });
+  });
+
+  test("names the visit that comes too late, while it can still be helped", () => {
+    const coming = (n: string, state: string, late_s: number) =>
+      ticket(n, { promises: [], visit: visit({ state, late_s }) });
+    const tickets = [coming("T-1", "accepted", 600), coming("T-2", "offered", 1800), coming("T-3", "on_site", 9999)];
+    const found = steps(undefined, tickets, undefined);
+    expect(found.map((s) => [s.key, s.facts])).toEqual([["step_late", { ticket: "T-2", t: "30:00" }]]);
   });
 
   test("never asks for more than four things", () => {
