@@ -26,7 +26,9 @@ def quarantine(
     if not total:
         console.print("nothing is in quarantine")
         return
-    table = Table("at (UTC)", "reason", "why", "topic", "payload", title=f"{len(rows)} of {total}")
+    table = Table(title=f"{len(rows)} of {total}")
+    for column in ("at (UTC)", "reason", "why", "topic", "payload"):
+        table.add_column(column, no_wrap=column == "reason", overflow="fold")
     for row in rows:
         text = row.payload[:60].decode("utf-8", errors="backslashreplace")
         table.add_row(f"{row.at:%Y-%m-%d %H:%M:%S}", row.reason, row.why, row.topic, text)

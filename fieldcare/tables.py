@@ -26,8 +26,12 @@ def plan_table(plan: DayPlan) -> Table:
 
 def alarm_table(alarms: list[Alarm]) -> Table:
     """Return what the rules said."""
-    table = Table("raised (UTC)", "cleared", "rule", "says", title=f"{len(alarms)} alarms")
+    table = Table(title=f"{len(alarms)} alarm{'s' if len(alarms) != 1 else ''}")
+    for column in ("raised (UTC)", "cleared", "device", "rule", "says"):
+        table.add_column(column, no_wrap=column != "says")
     for alarm in alarms:
         cleared = f"{alarm.cleared_at:%H:%M:%S}" if alarm.cleared_at else "active"
-        table.add_row(f"{alarm.raised_at:%Y-%m-%d %H:%M:%S}", cleared, alarm.rule, alarm.says.en)
+        table.add_row(
+            f"{alarm.raised_at:%Y-%m-%d %H:%M:%S}", cleared, alarm.device, alarm.rule, alarm.says.en
+        )
     return table

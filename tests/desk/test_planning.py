@@ -61,7 +61,10 @@ def forgetful(_requests: Any, _technicians: Any, now: datetime, _last: Any) -> D
 
 def reckless(requests: Sequence[Any], technicians: Sequence[Any], now: datetime, _: Any) -> DayPlan:
     """Return a plan that sends people who hold no certificate."""
-    able = [replace(one, certificates={"chemistry": now.date() + timedelta(days=9)}) for one in technicians]
+    able = [
+        replace(one, certificates={"chemistry": now.date() + timedelta(days=9)})
+        for one in technicians
+    ]
     return solve(requests, able, now, None)
 
 

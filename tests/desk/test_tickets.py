@@ -127,12 +127,24 @@ def test_an_alarm_after_a_fault_that_is_over_is_a_new_fault_and_a_new_ticket() -
     assert [t.state for t in everything(office, Ticket)] == ["cancelled", "open"]
 
 
-def test_a_device_whose_site_is_missing_is_named_and_stops_no_other() -> None:
+def test_a_device_whose_site_is_missing_is_named_and_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     office = given_desk.office(given.device("CHEM-002", site="S999"))
-    with pytest.raises(BadRecord, match="device CHEM-002: site 'S999' does not exist"):
-        act_on(office, [alarm(device="CHEM-002"), alarm()])
+    act_on(office, [alarm(device="CHEM-002"), alarm()])
     assert [t.device for t in everything(office, Ticket)] == ["CHEM-001"]
-    assert [a.device for a in everything(office, Alarm)] == ["CHEM-001"]
+    assert {f.device for f in everything(office, Fault)} == {"CHEM-001", "CHEM-002"}
+    (said,) = (vars(record)["why"] for record in caplog.records if record.levelname == "ERROR")
+    assert said == "device CHEM-002: site 'S999' does not exist"
+
+
+def test_a_corrected_register_gets_the_ticket_with_the_next_alarm() -> None:
+    office = given_desk.office(given.device("CHEM-002", site="S999"))
+    act_on(office, [alarm(device="CHEM-002")])
+    with office.records.begin() as work:
+        work.shelf(type(given.site())).put(given.site("S999"))
+    (ticket,) = act_on(office, [alarm("wash_vacuum.fail", device="CHEM-002")])
+    assert (ticket.site, ticket.device) == ("S999", "CHEM-002")
 
 
 def test_a_ticket_without_a_site_is_no_ticket() -> None:

@@ -1,0 +1,80 @@
+"""fieldcare replay: a table of a test bench, described by two small files, raises its alarm."""
+
+import gzip
+import random
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.fieldcare.given_process import cli
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+COLUMNS = (
+    "index,ts,Accelerometer1RMS,Accelerometer2RMS,Current,Pressure,Temperature,Thermocouple,"
+    "Voltage,Volume Flow RateRMS"
+)
+START_S = 1_600_000_000
+ROWS, WRONG_FROM, WRONG_UNTIL = 1100, 600, 900
+TOLD = ("--mapping", EXAMPLES / "pump_bench.toml", "--profile", EXAMPLES / "pump_bench.yaml")
+
+
+def bench_run(wrong: bool = True) -> str:
+    """Return an invented run: the motor draws half an ampere more while the valve is half shut."""
+    chance = random.Random(7)
+    lines = [COLUMNS]
+    for n in range(ROWS):
+        shut = wrong and WRONG_FROM <= n < WRONG_UNTIL
+        row = (
+            chance.gauss(0.027, 0.0003), chance.gauss(0.04, 0.0003),
+            chance.gauss(1.3, 0.05) + 0.5 * shut, chance.gauss(0.1, 0.1), chance.gauss(79.0, 0.2),
+            chance.gauss(26.0, 0.01), chance.gauss(233, 3), chance.gauss(32.0, 0.1),
+        )  # fmt: skip
+        lines.append(f"{n},{START_S + n}," + ",".join(f"{value:.5f}" for value in row))
+    return "\n".join(lines) + "\n"
+
+
+def raised(said: str) -> list[tuple[datetime, str]]:
+    """Return when which rule raised an alarm, as the table on the terminal says."""
+    rows = [[cell.strip() for cell in line.split("│")] for line in said.splitlines()]
+    return [
+        (datetime.fromisoformat(row[1]).replace(tzinfo=UTC), row[4])
+        for row in rows
+        if len(row) == 7 and row[3] == "PUMP-1"
+    ]
+
+
+def test_the_alarm_falls_into_the_anomaly(tmp_path: Path) -> None:
+    run = tmp_path / "run.csv.gz"
+    run.write_bytes(gzip.compress(bench_run().encode()))
+    code, said = cli("replay", run, *TOLD, "--data", tmp_path / "data")
+    assert (code, f"{ROWS + 1} messages, 0 bad rows" in said) == (0, True)
+    ((at, rule),) = raised(said)
+    assert rule == "current.ewma"
+    assert WRONG_FROM <= at.timestamp() - START_S < WRONG_UNTIL
+    assert cli("replay", run, "--mapping", TOLD[1], "--data", tmp_path / "data")[1] == said
+
+
+def test_a_healthy_run_raises_none_and_bad_rows_are_counted(tmp_path: Path) -> None:
+    run = tmp_path / "run.csv"
+    lines = bench_run(wrong=False).splitlines()
+    lines[300] = "299,yesterday" + lines[300][14:]
+    lines[400] = lines[400].replace(",0.0", ",broken", 1)
+    run.write_text("\n".join(lines))
+    code, said = cli("replay", run, *TOLD, "--data", tmp_path / "data")
+    assert (code, f"{ROWS - 1} messages, 2 bad rows" in said) == (0, True)
+    assert "line 301: time 'yesterday" in said
+    assert "line 401: accelerometer1rms: 'broken" in said
+    assert raised(said) == []
+
+
+def test_what_does_not_fit_is_said_in_one_line(tmp_path: Path) -> None:
+    run = tmp_path / "run.csv"
+    run.write_text("a,b\n1,2\n")
+    for arguments, says in (
+        ((), "run.csv: a table needs a mapping of its columns"),
+        (TOLD, "run.csv: no column ts, Accelerometer1RMS"),
+        (TOLD[:2], "model 'PUMP_BENCH' is none of"),
+    ):
+        code, said = cli("replay", run, *arguments, "--data", tmp_path / "data")
+        assert (code, says in said) == (2, True), said
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
