@@ -68,12 +68,11 @@ class _Topic(NamedTuple):
     kind: str
 
 
-@dataclass(slots=True)
-class _Rows:
+class _Rows(NamedTuple):
     """Rows of one block under construction: all carry the same metrics."""
 
-    rows: list[_Row] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    values: list[float]
+    rows: list[_Row]
 
     def block(self, metrics: tuple[str, ...]) -> Block:
         devices, at_ms, boots, seqs, historical = zip(*self.rows, strict=True)
@@ -102,7 +101,7 @@ class Sorted:
         """Return where rows with ``metrics`` are collected."""
         rows = self.rows.get(metrics)
         if rows is None:
-            rows = self.rows[metrics] = _Rows()
+            rows = self.rows[metrics] = _Rows([], [])
         return rows
 
     def blocks(self) -> list[Block]:
@@ -180,13 +179,14 @@ class Intake:
         if message.t > sorted_.latest_ms:
             return False
         tally.received += 1
-        if not tally.is_new(message.b, message.s):
+        boot, seq = message.b, message.s
+        if not tally.is_new(boot, seq):
             tally.duplicate += 1
             return True
         tally.stored += 1
-        block = sorted_.block(habit.metrics)
-        block.values.extend(astuple(message.m))
-        block.rows.append((speaker.device, message.t, message.b, message.s, message.h != 0))
+        values, rows = sorted_.block(habit.metrics)
+        values.extend(astuple(message.m))
+        rows.append((speaker.device, message.t, boot, seq, message.h != 0))
         return True
 
     def _whose(self, arrival: Arrival) -> _Topic:

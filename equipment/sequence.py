@@ -65,6 +65,9 @@ class Tally:
         """Return whether message ``seq`` of ``boot`` was not seen before, and remember it."""
         seen = self.boots.get(boot)
         if seen is not None:
+            if seq == seen.high + 1:  # the usual case, without another call
+                seen.high = seq
+                return True
             return seen.add(seq)
         if len(self.boots) >= BOOTS_KEPT:
             del self.boots[next(iter(self.boots))]

@@ -41,7 +41,7 @@ def settings(**given: Any) -> Settings:
 def opened(data: Path | None) -> Iterator[Stores]:
     """Open the stores for a short command, quietly."""
     set_up(quiet=True)
-    stores = open_stores(settings(data=data))
+    stores = open_stores(settings(data=data), collects=False)
     try:
         yield stores
     finally:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from api.app import create_app
+from api.context import Backstage
 from desk.office import Office
 from desk.planning import Overtaken, plan_visits
 from fieldcare.cli import Data, app, console, end, opened, settings
@@ -20,6 +21,7 @@ from fieldcare.wiring import (
     Collecting,
     Rounds,
     Stores,
+    announced,
     backstage,
     desk_of,
     open_stores,
@@ -36,7 +38,7 @@ def run(data: Data = None) -> None:
     conf, stores, desk = _opened(data)
     collecting, planning = Collecting(conf, desk), planner(conf, desk)
     with running([collecting, planning, Rounds(conf, desk)]):
-        server(conf, backstage(conf, desk, collecting=collecting, planning=planning)).run()
+        _serve(conf, backstage(conf, desk, collecting=collecting, planning=planning))
     stores.close()
 
 
@@ -52,9 +54,15 @@ def collect(data: Data = None) -> None:
 @app.command()
 def serve(data: Data = None) -> None:
     """Only serve the API and the pages."""
-    conf, stores, desk = _opened(data)
-    server(conf, backstage(conf, desk)).run()
+    conf, stores, desk = _opened(data, collects=False)
+    _serve(conf, backstage(conf, desk))
     stores.close()
+
+
+def _serve(conf: Settings, stage: Backstage) -> None:
+    http = server(conf, stage)
+    with announced(http, lambda at: console.print(f"fieldcare: {at}", highlight=False)):
+        http.run()
 
 
 @app.command()
@@ -63,7 +71,7 @@ def plan(
     watch: Annotated[bool, typer.Option("--watch", help="Keep planning as things change.")] = False,
 ) -> None:
     """Plan the open tickets now and print who goes where; --watch keeps at it."""
-    conf, stores, desk = _opened(data, quiet=not watch)
+    conf, stores, desk = _opened(data, quiet=not watch, collects=False)
     if watch:
         with running([planner(conf, desk)]):
             wait_for_signal()
@@ -92,10 +100,12 @@ def _plan_once(conf: Settings, desk: Office) -> None:
     console.print(plan_table(kept[0].plan))
 
 
-def _opened(data: Path | None, *, quiet: bool = False) -> tuple[Settings, Stores, Office]:
+def _opened(
+    data: Path | None, *, quiet: bool = False, collects: bool = True
+) -> tuple[Settings, Stores, Office]:
     set_up(quiet=quiet)
     conf = settings(data=data)
-    stores = open_stores(conf)
+    stores = open_stores(conf, collects=collects)
     return conf, stores, desk_of(conf, stores, wall_clock)
 
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from aftersales.workdays import china
 from api.app import create_app
-from api.context import Backstage, Demo
+from api.context import Backstage, Demo, Traffic
 from collector.admission import Principal, device_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
@@ -30,6 +30,7 @@ from desk.tickets import act_on, clear_forgotten
 from equipment.credential import Credential, credential, matches
 from equipment.device import Device
 from fieldcare.planner import Planner
+from fieldcare.reporting import HttpServer, traffic, unwell
 from fieldcare.settings import Settings, WrongSetting
 from health.bank import Bank
 from health.profile import SHIPPED, Profile
@@ -37,6 +38,7 @@ from health.profile import load as load_profile
 from scheduler.travel import crow_flies
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Server
+from storage.influx_reader import InfluxReader
 from storage.interface import Records, Telemetry
 from storage.mailbox import SqliteMailbox
 from storage.records_sql import SqlRecords
@@ -76,20 +78,24 @@ class Stores:
         self.records.close()
 
 
-def open_stores(settings: Settings) -> Stores:
-    """Open, and bring up to date, the stores that ``settings`` name."""
+def open_stores(settings: Settings, *, collects: bool = True) -> Stores:
+    """Open, and bring up to date, the stores that ``settings`` name.
+
+    Only one process of an installation ``collects``: it alone appends readings.
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
     records = SqlRecords(settings.records_url)
-    return Stores(records, _telemetry(settings, records))
+    return Stores(records, _telemetry(settings, records, collects=collects))
 
 
-def _telemetry(settings: Settings, records: Records) -> Telemetry:
+def _telemetry(settings: Settings, records: Records, *, collects: bool) -> Telemetry:
     path = settings.data / "telemetry.sqlite"
     if settings.telemetry == "sqlite":
         return SqliteTelemetry(path)
     with records.read() as work:
         models = {d.id: d.model for d in work.shelf(Device).find(limit=_MANY)}
-    return InfluxTelemetry(influx_server(settings.telemetry), path, models)
+    server = influx_server(settings.telemetry)
+    return InfluxTelemetry(server, path, models) if collects else InfluxReader(server, models)
 
 
 def influx_server(url: str) -> Server:
@@ -100,10 +106,14 @@ def influx_server(url: str) -> Server:
     ``influxs://`` speaks TLS. Raises WrongSetting without the password in its text.
     """
     parts = urlsplit(url)
+    try:
+        port = parts.port or 8086
+    except ValueError as error:
+        raise WrongSetting(f"telemetry: {error}") from None
     if parts.scheme not in _SCHEMES or not parts.hostname or not parts.path.strip("/"):
         raise WrongSetting("telemetry is not sqlite or influx://user:password@host:port/bucket")
     secret, org = unquote(parts.password or ""), parse_qs(parts.query).get("org", ["-"])[0]
-    address = f"{_SCHEMES[parts.scheme]}://{parts.hostname}:{parts.port or 8086}"
+    address = f"{_SCHEMES[parts.scheme]}://{parts.hostname}:{port}"
     bucket = parts.path.strip("/")
     if parts.username == "token":
         return Server(address, bucket, org, token=secret)
@@ -139,15 +149,15 @@ class Collecting:
             on_alarms=partial(act_on, office),
         )
         self._office, self._settings = office, settings
-        self._committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
+        self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
         self._listener: Endpoint | Broker | None = None
 
     def _listen(self) -> Endpoint | Broker:
         settings = self._settings
         if settings.broker:
-            return listen(settings.broker, self._committer)
+            return listen(settings.broker, self.committer)
         endpoint = Endpoint(
-            self._committer,
+            self.committer,
             authenticator(self._office.records),
             host=settings.mqtt_host,
             port=settings.mqtt_port,
@@ -170,14 +180,14 @@ class Collecting:
         gc.set_threshold(GC_EVERY, 20, 50)
         forgotten = clear_forgotten(self._office, self.ingest.active())
         log.info("rules resumed", extra={"batches_replayed": replayed, "forgotten": forgotten})
-        self._committer.start()
+        self.committer.start()
         self._listener = self._listen()
 
     def stop(self) -> None:
         """Take nothing new, keep and acknowledge what was taken, keep a checkpoint."""
         if self._listener is not None:
             self._listener.stop()
-        if self._committer.stop():
+        if self.committer.stop():
             self.ingest.checkpoint()
 
 
@@ -252,6 +262,7 @@ def backstage(
     demo: Demo | None = None,
 ) -> Backstage:
     """Return what the API needs of the parts that run in this process."""
+    committer = collecting.committer if collecting else None
     return Backstage(
         office=office,
         speed=speed,
@@ -259,6 +270,10 @@ def backstage(
         models={code: profile.model for code, profile in profiles(settings).items()},
         tally=collecting.ingest.tallies.get if collecting else lambda _device: None,
         planning=(lambda: planning.busy) if planning else lambda: False,
+        parts=partial(unwell, committer, planning),
+        traffic=partial(traffic, collecting.ingest, collecting.committer)
+        if collecting
+        else Traffic,
     )
 
 
@@ -276,7 +291,7 @@ def server(settings: Settings, stage: Backstage) -> uvicorn.Server:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    return uvicorn.Server(config)
+    return HttpServer(config)
 
 
 @contextlib.contextmanager

@@ -155,25 +155,9 @@ class InfluxTelemetry:
         """Return every reading of the device, per metric, in time order, the last write winning."""
         start_ms = max(start_ms, self._following.floor_ms)
         recent = self._following.histories(device, None if metrics is None else frozenset(metrics))
-        written = self._written(device, start_ms, end_ms, metrics)
-        return clipped(merged([written, *recent]), start_ms, end_ms)
-
-    def _written(
-        self, device: str, start_ms: int, end_ms: int, metrics: Sequence[str] | None
-    ) -> dict[str, Series]:
-        if metrics is not None and not metrics:
-            return {}
-        fields = "*" if metrics is None else ", ".join(map(_quoted, metrics))
-        since_ms, before_ms = max(start_ms, -_FARTHEST_MS), min(end_ms, _FARTHEST_MS)
-        answers = self._link.ask(
-            f"SELECT {fields} FROM {_quoted(_model(device, self._models))}"
-            f" WHERE \"device\" = '{_text(device)}'"
-            f" AND time >= {since_ms}ms AND time < {before_ms}ms"
-        )
-        found: dict[str, Series] = {}
-        for answer in answers:
-            found.update(_series(answer))
-        return found
+        model = _model(device, self._models)
+        kept = written(self._link, model, device, span=(start_ms, end_ms), metrics=metrics)
+        return clipped(merged([kept, *recent]), start_ms, end_ms)
 
     def window(
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
@@ -242,7 +226,31 @@ def _block_lines(block: Block, models: Mapping[str, str]) -> Iterator[str]:
         yield f"{model},device={device.translate(_ESCAPED)},model={model} {fields} {at_ms}"
 
 
-def _series(answer: Answer) -> Iterator[tuple[str, Series]]:
+def written(
+    link: Link,
+    model: str,
+    device: str,
+    *,
+    span: tuple[int, int],
+    metrics: Sequence[str] | None,
+) -> dict[str, Series]:
+    """Return what the server has of ``device`` in ``span`` (ms UTC), of all metrics for None."""
+    if metrics is not None and not metrics:
+        return {}
+    fields = "*" if metrics is None else ", ".join(map(quoted, metrics))
+    since_ms, before_ms = max(span[0], -_FARTHEST_MS), min(span[1], _FARTHEST_MS)
+    answers = link.ask(
+        f"SELECT {fields} FROM {quoted(model)} WHERE \"device\" = '{_text(device)}'"
+        f" AND time >= {since_ms}ms AND time < {before_ms}ms"
+    )
+    found: dict[str, Series] = {}
+    for answer in answers:
+        found.update(series_of(answer))
+    return found
+
+
+def series_of(answer: Answer) -> Iterator[tuple[str, Series]]:
+    """Yield (metric, series) of an answer, the rows in the order of the answer."""
     if not answer.values:
         return
     columns = dict(zip(answer.columns, zip(*answer.values, strict=True), strict=True))
@@ -254,7 +262,8 @@ def _series(answer: Answer) -> Iterator[tuple[str, Series]]:
             yield name, Series(at_ms[there], values[there])
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a measurement or field as InfluxQL writes it."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

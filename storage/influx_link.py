@@ -41,10 +41,11 @@ class Server:
 
 
 class Answer(msgspec.Struct):
-    """One series: a name per column, a list of values per row. All numbers are floats."""
+    """One series: a name per column, a list of values per row, its tags. Numbers are floats."""
 
     columns: list[str]
     values: list[list[float | str | bool | None]]
+    tags: dict[str, str] = {}
 
 
 class _Statement(msgspec.Struct):

@@ -38,13 +38,14 @@ def postgres(folder: Path) -> Iterator[str]:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
         _open_the_way(folder)
     as_user = {"user": user, "extra_groups": []} if os.geteuid() == 0 else {}
-    subprocess.run(
+    made = subprocess.run(
         [initdb, "-D", data, "-U", "fieldcare", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True,
         capture_output=True,
+        text=True,
         cwd=folder,
         **as_user,
     )
+    assert made.returncode == 0, made.stderr
     port = _free_port()
     process = subprocess.Popen(
         [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
