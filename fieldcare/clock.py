@@ -25,7 +25,3 @@ class SimulatedClock:
     def __call__(self) -> datetime:
         """Return the simulated time it is."""
         return self._start + timedelta(seconds=(self._monotonic() - self._began) * self.speed)
-
-    def again(self) -> "SimulatedClock":
-        """Return a clock that starts now where this one started."""
-        return SimulatedClock(self._start, self.speed, self._monotonic)

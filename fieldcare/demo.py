@@ -36,7 +36,7 @@ from simulators import hospital
 from simulators.client import Door
 from simulators.crew import Crew
 from simulators.faults import Episode
-from simulators.fleet import Pace, World, simulate
+from simulators.fleet import Pace, Progress, World, simulate
 from simulators.history import history
 from simulators.modes import MODES
 from simulators.script import Script
@@ -49,6 +49,7 @@ DEVICES, SITES, TECHNICIANS = 40, 12, 10
 HISTORY = timedelta(days=3)
 SHIFT_DAYS = 120
 THIN_S = 60.0
+SAVE_EVERY_S = 5.0
 FIRST_H, EVERY_H = 2, 4
 QUICK = timedelta(hours=24)
 START_HOUR = 9
@@ -75,13 +76,18 @@ class NotADemo(RuntimeError):
 
 
 class Kept(msgspec.Struct):
-    """What a second start needs: when the story began, where it stopped, what was broken."""
+    """What a second start needs: when the story began, where it stopped, what was broken.
+
+    ``said`` is how far the devices had come, ``ready`` whether the history is complete.
+    """
 
     start: datetime
     now: datetime
+    said: datetime
     password: str
     secret: str
     episodes: list[Episode]
+    ready: bool = False
 
 
 @dataclass(slots=True)
@@ -90,16 +96,22 @@ class Story:
 
     file: Path
     kept: Kept
-    clock: SimulatedClock
     script: Script
     region: hospital.Region
-    is_new: bool
+    speed: float
+    clock: Callable[[], datetime]
+    progress: Progress = field(default_factory=Progress)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """Let the time run from where it stopped."""
+        self.clock = SimulatedClock(self.kept.now, self.speed)
 
     def save(self) -> None:
         """Keep where the story is, atomically."""
         with self._lock:
             self.kept.now = self.clock()
+            self.kept.said = self.progress.said_until or self.kept.said
             self.kept.episodes = list(self.script)
             fresh = self.file.with_suffix(".new")
             fresh.write_bytes(msgspec.json.encode(self.kept))
@@ -129,12 +141,14 @@ def open_story(folder: Path, speed: float, *, fresh: bool) -> Story:
     folder.mkdir(parents=True, exist_ok=True)
     is_new = not file.exists()
     kept = _begun() if is_new else msgspec.json.decode(file.read_bytes(), type=Kept)
-    days = [kept.start.date() + timedelta(days=n) for n in range(-2, SHIFT_DAYS)]
+    days = [kept.now.date() + timedelta(days=n) for n in range(-2, SHIFT_DAYS)]
     region = hospital.region(SEED, DEVICES, SITES, TECHNICIANS, days)
     if is_new:
         kept.episodes = list(_script(region.devices, kept.start))
     script = Script(region.devices, kept.episodes)
-    return Story(file, kept, SimulatedClock(kept.now, speed), script, region, is_new)
+    story = Story(file, kept, script, region, speed, clock=lambda: kept.now)
+    story.save()
+    return story
 
 
 def _begun() -> Kept:
@@ -144,7 +158,7 @@ def _begun() -> Kept:
         today -= timedelta(days=1)
     start = datetime.combine(today, datetime.min.time(), hospital.ZONE).astimezone(UTC)
     start += timedelta(hours=START_HOUR)
-    return Kept(start, start, secrets.token_hex(4), secrets.token_hex(12), [])
+    return Kept(start, start, start, secrets.token_hex(4), secrets.token_hex(12), [])
 
 
 def _script(devices: Sequence[Device], start: datetime) -> Iterable[Episode]:
@@ -159,6 +173,13 @@ def _script(devices: Sequence[Device], start: datetime) -> Iterable[Episode]:
         lead = min(timedelta(seconds=wear.lead_s[0]), QUICK)
         script.inject(one.id, wear.id, start + timedelta(hours=onset_h), lead=lead)
     return script
+
+
+def renew_shifts(records: Records, story: Story) -> None:
+    """Put the technicians on duty for the months from now on."""
+    with records.begin() as work:
+        for technician in story.region.technicians:
+            work.shelf(Technician).put(technician)
 
 
 def seed(records: Records, story: Story) -> None:
@@ -232,31 +253,34 @@ class Fleet:
         self._story.save()
 
     def _run(self) -> None:
-        story = self._story
-        pace = Pace(story.clock.speed, thin_s=THIN_S)
-        world = World(SEED, story.script, story.clock, story.secret_of, pace=pace)
-        living = simulate(
-            Door("127.0.0.1", self._port), story.region.devices, world, self._stop,
-            since=story.kept.now,
-        )  # fmt: skip
         try:
-            self._loop.run_until_complete(self._with_saving(living))
+            self._loop.run_until_complete(self._live())
         except Exception:
             log.exception("the simulated devices stopped")
         finally:
             self._loop.close()
 
-    async def _with_saving(self, living: "asyncio.Future[object] | object") -> None:
-        async def save() -> None:
-            while True:
-                await asyncio.sleep(5)
-                self._story.save()
-
-        saving = asyncio.ensure_future(save())
+    async def _live(self) -> None:
+        story = self._story
+        pace = Pace(story.speed, thin_s=THIN_S)
+        world = World(SEED, story.script, story.clock, story.secret_of, pace=pace)
+        saving = asyncio.create_task(self._save_now_and_then())
         try:
-            await living  # type: ignore[misc]
+            await simulate(
+                Door("127.0.0.1", self._port),
+                story.region.devices,
+                world,
+                self._stop,
+                progress=story.progress,
+                since=story.kept.said,
+            )
         finally:
             saving.cancel()
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._story.save()
 
 
 def crew(story: Story, office: Office) -> Crew:
@@ -272,6 +296,6 @@ def describe(story: Story, address: str) -> str:
     )
     return (
         f"\n  fieldcare demo: {address}\n\n  Logins (演示账号):\n{logins}\n\n"
-        f"  {DEVICES} simulated devices at {story.clock.speed:g}x; Ctrl-C stops, a second start "
+        f"  {DEVICES} simulated devices at {story.speed:g}x; Ctrl-C stops, a second start "
         "continues, FRESH=1 starts over.\n"
     )

@@ -41,7 +41,7 @@ def demo(
     except story_of.NotADemo as error:
         end(str(error))
     stores = open_stores(conf)
-    if story.is_new:
+    if not story.kept.ready:
         _prepare(conf, story, stores)
     _show(conf, story, stores)
     stores.close()
@@ -56,15 +56,17 @@ def _prepare(conf: Settings, story: story_of.Story, stores: Stores) -> None:
     with bar("three days of history") as progress:
         task = progress.add_task("devices", total=len(story.region.devices))
         story_of.tell_history(story, ingest, lambda done: progress.update(task, completed=done))
+    story.kept.ready = True
     story.save()
 
 
 def _show(conf: Settings, story: story_of.Story, stores: Stores) -> None:
-    story.clock = story.clock.again()
+    story_of.renew_shifts(stores.records, story)
+    story.begin()
     desk = desk_of(conf, stores, story.clock)
     collecting, planning = Collecting(conf, desk), planner(conf, desk)
     stage = backstage(
-        conf, desk, speed=story.clock.speed, collecting=collecting, planning=planning,
+        conf, desk, speed=story.speed, collecting=collecting, planning=planning,
         demo=story_of.demo_doors(story),
     )  # fmt: skip
     with running([collecting, planning, Rounds(conf, desk)]):

@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from functools import partial
 
 from aftersales.customer import Organization
 from aftersales.team import Certificate, Duty, Technician
@@ -22,6 +21,7 @@ NEAREST_KM, FARTHEST_KM = 2.0, 45.0
 _KM_PER_DEGREE = 111.2
 
 MIX: dict[str, float] = {"CHEM": 0.30, "IMMU": 0.25, "HEMA": 0.20, "POCT": 0.15, "ULTF": 0.10}
+EARLY, LATE, NIGHT = (8, 17, 12), (11, 20, 14), (20, 32, 24)  # start, end, break
 CERTIFIED = (date(2024, 1, 1), date(2032, 12, 31))
 ZONE = timezone(timedelta(hours=8))
 
@@ -77,20 +77,28 @@ def region(
 
 
 def shifts(number: int, days: Sequence[date]) -> tuple[Duty, ...]:
-    """Return the duty of technician ``number``: early or late, every second weekend."""
-    early = number % 3 != 2
+    """Return the duty of technician ``number``: early, late or every night.
+
+    Early and late ones work on every second weekend.
+    """
+    if _by_night(number):
+        return tuple(_duty(day, NIGHT) for day in days)
     return tuple(
-        _duty(day, 8 if early else 11, 17 if early else 20)
+        _duty(day, LATE if number % 4 == 2 else EARLY)
         for day in days
-        if day.weekday() < 5 or (day.isocalendar().week + number) % 2 == 0
+        if day.weekday() < 5 or (day.isocalendar().week + number // 2) % 2 == 0
     )
 
 
-def _duty(day: date, start_hour: int, end_hour: int) -> Duty:
-    at = partial(datetime.combine, day, tzinfo=ZONE)
-    break_hour = 12 if start_hour < 10 else 14
-    instants = (at(time(hour)) for hour in (start_hour, end_hour, break_hour, break_hour + 1))
-    return Duty(*(instant.astimezone(UTC) for instant in instants))
+def _by_night(number: int) -> bool:
+    return number % 4 == 3
+
+
+def _duty(day: date, hours: tuple[int, int, int]) -> Duty:
+    """Return the duty of a day from its hours: start, end and an hour's break, past 24 tomorrow."""
+    midnight = datetime.combine(day, time(), tzinfo=ZONE)
+    start, end, rest = ((midnight + timedelta(hours=h)).astimezone(UTC) for h in hours)
+    return Duty(start, end, rest, rest + timedelta(hours=1))
 
 
 def _spot(seed: int, what: str, number: int, farthest_km: float) -> tuple[float, float]:
@@ -150,9 +158,9 @@ def _devices(seed: int, count: int, sites: Sequence[Site]) -> list[Device]:
 
 
 def _technician(seed: int, number: int, days: Sequence[date]) -> Technician:
-    """Every second technician knows three families, the others two, so none depends on one."""
+    """Every second technician and the night know three families, the others two."""
     families = [model.family for model in MODELS.values()]
-    known = 3 if number % 2 == 0 else 2
+    known = 3 if number % 2 == 0 or _by_night(number) else 2
     latitude, longitude = _spot(seed, "technician", number, FARTHEST_KM / 2)
     turn, place = divmod(number, len(_STEMS))
     suffix = str(turn + 1) if turn else ""
