@@ -111,15 +111,28 @@ class Planner:
     ) -> DayPlan:
         task = Task(list(requests), list(technicians), self._travel, now, self._limit_s, published)
         try:
-            return self._executor().submit(solve_day, task).result(self._limit_s + _GRACE_S)
-        except Late as error:
-            raise self._gave_up(f"no answer within {self._limit_s + _GRACE_S:.0f} s") from error
+            return self._ask(task)
+        except (BrokenProcessPool, CancelledError):
+            log.warning("the solver process ended, asking another")
+        try:
+            return self._ask(task)
         except (BrokenProcessPool, CancelledError) as error:
             raise self._gave_up("the solver process ended") from error
 
+    def _ask(self, task: Task) -> DayPlan:
+        if self._stopping.is_set():
+            raise _Stopped("told to stop")
+        try:
+            return self._executor().submit(solve_day, task).result(self._limit_s + _GRACE_S)
+        except Late as error:
+            self._kill()
+            raise self._gave_up(f"no answer within {self._limit_s + _GRACE_S:.0f} s") from error
+        except (BrokenProcessPool, CancelledError):
+            self._kill()
+            raise
+
     def _gave_up(self, why: str) -> Exception:
-        """Clear away what is left of the solver, so that the next attempt, soon, has a new one."""
-        self._kill()
+        """Return why there is no plan, and see to it that the next attempt comes soon."""
         if self._stopping.is_set():
             return _Stopped(why)
         self._again_at = self._office.now() + _AGAIN_AFTER
