@@ -1,6 +1,10 @@
 """What the process tells of itself: what is not well, what it counted; and how it stops serving."""
 
+import contextlib
+import signal
 import socket
+import threading
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -37,6 +41,24 @@ def traffic(ingest: Ingest, committer: Committer) -> Traffic:
 
 class HttpServer(uvicorn.Server):
     """Ends the event streams before it waits for connections, so that Ctrl-C is quick."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take Ctrl-C and SIGTERM as the wish to end while the block lasts.
+
+        Uvicorn's own repeats them afterwards, which would end the process before the other parts
+        have kept their checkpoint.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""

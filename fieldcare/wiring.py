@@ -301,9 +301,11 @@ def announced(http: uvicorn.Server, tell: Callable[[str], None]) -> Iterator[Non
     def wait() -> None:
         while not http.started and not http.should_exit:
             time.sleep(0.05)
-        if http.started:
-            host, port = http.servers[0].sockets[0].getsockname()[:2]
-            tell(f"http://{host}:{port}")
+        for one in (socket for server in http.servers for socket in server.sockets):
+            host, port = one.getsockname()[:2]
+            host = f"[{host}]" if ":" in host else host
+            tell(f"http{'s' if http.config.is_ssl else ''}://{host}:{port}")
+            return
 
     threading.Thread(target=wait, name="announcer", daemon=True).start()
     yield
