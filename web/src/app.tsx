@@ -91,7 +91,7 @@ function Themed({ children }: { children: ReactNode }) {
         components: dark ? { Button: { primaryColor: "#06201b" } } : {},
       }}
     >
-      <Frame component={false} message={{ maxCount: 3 }}>
+      <Frame component={false} message={{ maxCount: 3, top: 64 }}>
         {children}
       </Frame>
     </ConfigProvider>

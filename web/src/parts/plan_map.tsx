@@ -16,10 +16,13 @@ type Props = {
   open_ticket: (ticket: string) => void;
 };
 type Spot = { latitude: number; longitude: number; title: string; state: string };
+/** What is drawn at a place, and how wide. */
+type Mark = [at: L.LatLngTuple, width: number];
 /** A text on the map; `colour` makes it a technician's. */
 type Name = { at: L.LatLngTuple; text: string; colour: string | null; gap: number; sides: Side[] };
 
 const PIN_PX = 24;
+const DOT_PX = 12;
 const CORNERS: ((width: number, height: number) => Box)[] = [
   (_width, height) => ({ left: 0, top: height - 36, right: 140, bottom: height }), // the scale
   (width, height) => ({ left: width - 50, top: height - 84, right: width, bottom: height }), // the zoom
@@ -89,7 +92,11 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
       names.push({ at, text: spot.title, colour: null, gap, sides: ["bottom", "top", "right", "left"] });
     }
     const written_on = L.layerGroup().addTo(layer);
-    written.current = () => write(map.current!, written_on.clearLayers(), names, pins);
+    const marks = [
+      ...pins.map((at): Mark => [at, PIN_PX]),
+      ...sites.map((spot): Mark => [[spot.latitude, spot.longitude], DOT_PX]),
+    ];
+    written.current = () => write(map.current!, written_on.clearLayers(), names, marks);
     const all = points(routes, devices, chosen);
     // Only other places move the map: nobody's zoom is taken away.
     if (JSON.stringify(all) !== JSON.stringify(fitted.current)) fit(map.current!, all);
@@ -106,13 +113,13 @@ export default function PlanMap({ routes, devices, chosen, open_ticket }: Props)
 }
 
 /** Writes the names that find room: technicians first, then where they go, then what is unwell. */
-function write(map: L.Map, layer: L.LayerGroup, names: Name[], pins: L.LatLngTuple[]): void {
+function write(map: L.Map, layer: L.LayerGroup, names: Name[], marks: Mark[]): void {
   const size = map.getSize();
   if (size.x === 0) return;
   const at = (place: L.LatLngTuple) => map.latLngToContainerPoint(place);
-  const boxes = pins.map((pin): Box => {
-    const { x, y } = at(pin);
-    const half = PIN_PX / 2;
+  const boxes = marks.map(([place, width]): Box => {
+    const { x, y } = at(place);
+    const half = width / 2;
     return { left: x - half, top: y - half, right: x + half, bottom: y + half };
   });
   const corners = CORNERS.map((corner) => corner(size.x, size.y));
