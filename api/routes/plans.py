@@ -125,4 +125,5 @@ def _stop(
         late_s=stop.late_s,
         state=visits[-1].state if visits else "planned",
         device=ticket.device,
+        why=views.bilingual(stop.why) if stop.why else None,
     )
