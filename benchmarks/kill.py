@@ -123,17 +123,22 @@ def _stored(folder: Path, start_ms: int) -> dict[str, Counter[int]]:
     return found
 
 
-def run(folder: Path, kills: int = KILLS, messages: int = MESSAGES, seed: int = SEED) -> Tally:
+def run(
+    folder: Path,
+    kills: int = KILLS,
+    messages: int = MESSAGES,
+    within_s: tuple[float, float] = WITHIN_S,
+) -> Tally:
     """Kill ``kills`` times under a load of ``messages`` each, and count what is in the store.
 
     Round n stamps its messages n ms later, so a number that is stored in two rounds counts twice.
     """
-    chance, file = random.Random(seed), folder / "acked"
+    chance, file = random.Random(SEED), folder / "acked"
     start_ms = int((wall_clock() - timedelta(days=60)).timestamp() * 1000)
     first_seq, again, starts = 0, 0, []
     for turn in range(kills):
         before = {device: len(seqs) for device, seqs in _acked(file).items()}
-        after_s = chance.uniform(*WITHIN_S)
+        after_s = chance.uniform(*within_s)
         starts.append(
             _push_and_kill(folder, file, first_seq, start_ms + turn, messages, after_s=after_s)
         )

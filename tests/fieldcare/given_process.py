@@ -1,6 +1,7 @@
 """Builders: the command line as a process of its own, and a store it may read."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from fieldcare.wiring import Collecting, desk_of, open_stores
 from tests import given
 
 PATIENCE_S = 40.0
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _COMMAND = (sys.executable, "-m", "fieldcare")
 _SPACE = {**os.environ, "COLUMNS": "250", "TERM": "dumb", "NO_COLOR": "1"}
 
@@ -51,8 +53,8 @@ class Running:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.said += line
-            if "http://" in line:
-                return "http://" + line.partition("http://")[2].strip()
+            if found := _ADDRESS.search(line):
+                return found.group()
         raise AssertionError(f"it ended: {self.said}")
 
     def interrupt(self) -> int:
