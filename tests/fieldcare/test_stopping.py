@@ -33,7 +33,7 @@ def story(client: httpx.Client) -> dict[str, Any]:
 
 
 def test_the_demo_stops_at_ctrl_c_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    command = ("demo", "--data", tmp_path / "demo", "--port", 0, "--speed", 600)
+    command = ("demo", "--data", tmp_path / "demo", "--port", 0, "--speed", 1500)
     with started(*command) as demo, signed_in(demo.address()) as client:
         until(lambda: story(client)["tickets"])
         until(lambda: client.get("/api/v1/plan").json()["routes"])
