@@ -140,7 +140,8 @@ def _child(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def _ask(process: subprocess.Popen[str]) -> dict[str, float]:
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write("\n")
     process.stdin.flush()
     answer: dict[str, float] = json.loads(process.stdout.readline())

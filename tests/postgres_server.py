@@ -40,6 +40,7 @@ def postgres(folder: Path) -> Iterator[str]:
     as_user = {"user": user, "extra_groups": []} if os.geteuid() == 0 else {}
     made = subprocess.run(
         [initdb, "-D", data, "-U", "fieldcare", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=False,
         capture_output=True,
         text=True,
         cwd=folder,

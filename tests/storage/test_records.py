@@ -110,11 +110,15 @@ def test_find_filters_pages_and_orders(records: Records) -> None:
 
 
 def test_what_raises_is_undone_as_a_whole(records: Records) -> None:
-    with pytest.raises(RuntimeError, match="stop"), records.begin() as work:
-        work.shelf(Site).put(given.site())
-        work.journal.append(given.draft())
-        work.next_number("ticket")
-        raise RuntimeError("stop")
+    def change_and_stop() -> None:
+        with records.begin() as work:
+            work.shelf(Site).put(given.site())
+            work.journal.append(given.draft())
+            work.next_number("ticket")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        change_and_stop()
     with records.begin() as work:
         assert work.shelf(Site).get("S001") is None
         assert work.journal.head() == 0
