@@ -29,7 +29,7 @@ from tests.browser.given_demo import (
 pytestmark = pytest.mark.browser
 FIRST_PLAN_S = 60.0
 QUICK_FAULT = ("ULTF-003", "F2")
-PAGES_GZIP_KB = 460
+PAGES_GZIP_KB = 320
 
 Come = Callable[..., Visitor]
 
@@ -214,6 +214,21 @@ def test_an_open_ticket_stays_open_while_the_page_is_kept_fresh(come: Come) -> N
         "before => document.querySelector('.server-time time').innerText !== before", arg=before
     )
     assert guest.page.locator(".drawer .part").count() > 0
+
+
+def test_without_the_server_the_page_keeps_what_it_has_and_recovers(come: Come) -> None:
+    guest = come()
+    guest.go()
+    guest.sees(".ticket")
+    guest.page.wait_for_timeout(3000)  # what a click needs has come by then
+    guest.context.set_offline(True)
+    guest.page.locator(".ticket").first.click()
+    assert "无法连接" in guest.sees(".drawer .trouble", within_s=20).inner_text()
+    assert guest.page.locator("li .ticket").count() > 0
+    guest.context.set_offline(False)
+    guest.page.locator(".drawer .trouble button").click()
+    guest.sees(".drawer .part")
+    guest.complaints.clear()  # that nothing could be loaded meanwhile
 
 
 @pytest.mark.parametrize("path", ["/", "/quarantine", "/?device=CHEM-001", "/?ticket="])

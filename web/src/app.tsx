@@ -6,6 +6,7 @@ import zh_CN from "antd/locale/zh_CN";
 import { lazy, Suspense, type ReactNode } from "react";
 import { BrowserRouter, Link, Navigate, Route, Routes, useLocation } from "react-router";
 import { ProblemError } from "./client";
+import { Caught } from "./parts/caught";
 import { Hint } from "./parts/hint";
 import { Waiting } from "./parts/waiting";
 import { useSession } from "./queries";
@@ -28,7 +29,10 @@ const queries: QueryClient = new QueryClient({
     },
   }),
   defaultOptions: {
+    // A server on this machine or in the house answers also without the internet.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       staleTime: 2000,
       retry: (count, error) => count < 2 && !(error instanceof ProblemError && refused(error)),
     },
@@ -64,7 +68,9 @@ function page(content: ReactNode): ReactNode {
   return (
     <SignedIn>
       <Shell>
-        <Suspense fallback={<Waiting />}>{content}</Suspense>
+        <Caught>
+          <Suspense fallback={<Waiting />}>{content}</Suspense>
+        </Caught>
       </Shell>
     </SignedIn>
   );
@@ -75,12 +81,13 @@ function Themed({ children }: { children: ReactNode }) {
   const colours = dark
     ? {
         colorPrimary: "#3fbfa5",
+        colorError: "#ff8a82",
         colorBgLayout: "#0d1318",
         colorBgContainer: "#141b22",
         colorBgElevated: "#18212a",
         colorBorderSecondary: "#25303a",
       }
-    : { colorPrimary: "#0f766e", colorBgLayout: "#f3f5f8" };
+    : { colorPrimary: "#0f766e", colorError: "#c2201c", colorBgLayout: "#f3f5f8" };
   return (
     <ConfigProvider
       button={{ autoInsertSpace: false }}
@@ -88,7 +95,7 @@ function Themed({ children }: { children: ReactNode }) {
       theme={{
         algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
         token: { ...colours, borderRadius: 8, fontFamily: FONT, colorLink: colours.colorPrimary },
-        components: dark ? { Button: { primaryColor: "#06201b" } } : {},
+        components: dark ? { Button: { primaryColor: "#06201b", dangerColor: "#2b0705" } } : {},
       }}
     >
       <Frame component={false} message={{ maxCount: 3, top: 64 }}>

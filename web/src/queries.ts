@@ -91,7 +91,8 @@ export function useDevices(state: string | null) {
   return useInfiniteQuery({
     queryKey: ["devices", state],
     queryFn: ({ pageParam }) => {
-      const query = { state: state ?? undefined, limit: PAGE, after: pageParam ?? undefined };
+      const after = pageParam ?? undefined;
+      const query = { state: state ?? undefined, sort: "worst" as const, limit: PAGE, after };
       return body(api.GET("/api/v1/devices", { params: { query } }));
     },
     initialPageParam: null as string | null,

@@ -1,6 +1,7 @@
 /** The first page: how the devices are, what to do next, the tickets, today's plan. */
 import { Segmented } from "antd";
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
+import { Caught } from "../parts/caught";
 import { useTour } from "../first_visit";
 import { useOpened } from "../opened";
 import { DevicesPanel } from "../parts/devices";
@@ -11,9 +12,14 @@ import { Tiles } from "../parts/tiles";
 import { useOverview, usePlan, useTickets } from "../queries";
 import { useWords } from "../settings";
 
-const TicketDrawer = lazy(() => import("../parts/ticket_drawer"));
+const load_ticket = () => import("../parts/ticket_drawer");
+const load_device = () => import("../parts/device_drawer");
+const load_chart = () => import("../parts/chart");
+const TicketDrawer = lazy(load_ticket);
+const DeviceDrawer = lazy(load_device);
 const GuidedTour = lazy(() => import("../parts/tour"));
-const DeviceDrawer = lazy(() => import("../parts/device_drawer"));
+
+const AHEAD_MS = 1500;
 
 type Part = "tickets" | "plan" | "devices";
 
@@ -22,6 +28,7 @@ export default function TodayPage() {
   const opened = useOpened();
   const [touring, end_tour] = useTour();
   const counts = useCounts();
+  useLoadedAhead(counts.known);
   const [part, set_part] = useState<Part>("tickets");
   const choose_state = (state: string | null) => {
     opened.choose_state(state);
@@ -51,13 +58,26 @@ export default function TodayPage() {
         </div>
         <PlanPanel />
       </div>
-      <Suspense>
+      <Caught aside key={opened.ticket ?? opened.device ?? ""}>
+        <Suspense>
         {opened.ticket && <TicketDrawer key={opened.ticket} id={opened.ticket} />}
         {opened.device && <DeviceDrawer key={opened.device} id={opened.device} />}
         {touring && counts.known && !opened.ticket && !opened.device && <GuidedTour close={end_tour} />}
-      </Suspense>
+        </Suspense>
+      </Caught>
     </div>
   );
+}
+
+/** What a click will need comes while nobody waits for it, and is there without a server. */
+function useLoadedAhead(ready: boolean): void {
+  useEffect(() => {
+    if (!ready) return;
+    const later = window.setTimeout(() => {
+      for (const load of [load_ticket, load_device, load_chart]) void load().catch(() => undefined);
+    }, AHEAD_MS);
+    return () => window.clearTimeout(later);
+  }, [ready]);
 }
 
 /** How much there is in each part: open tickets, visits of the plan, devices that are not normal. */

@@ -8,6 +8,7 @@ import { useWords } from "../settings";
 import type { Certificate, Plan, Route, Stop } from "../shapes";
 import { moment, span } from "../time";
 import { counted, type Key } from "../words";
+import { Caught } from "./caught";
 import { CertificateChip } from "./certificate";
 import { colours_of } from "./colours";
 import { Hint } from "./hint";
@@ -73,9 +74,11 @@ function PlanBody({ plan }: { plan: Plan }) {
       <Unserved plan={plan} />
       <Warnings plan={plan} />
       {devices.length > 0 && (
-        <Suspense fallback={<Skeleton.Node active className="map" />}>
-          <PlanMap routes={routes} devices={devices} chosen={shown} open_ticket={open_ticket} />
-        </Suspense>
+        <Caught>
+          <Suspense fallback={<Skeleton.Node active className="map" />}>
+            <PlanMap routes={routes} devices={devices} chosen={shown} open_ticket={open_ticket} />
+          </Suspense>
+        </Caught>
       )}
       {routes.length === 0 && plan.unserved.length === 0 && (
         <Hint title={say(plan.made_at ? "no_visits" : "no_plan")} how={say("no_plan_how")} />

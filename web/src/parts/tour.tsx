@@ -30,7 +30,16 @@ export default function GuidedTour({ close }: { close: () => void }) {
       target: () => seen(at) ?? seen(CHOICE)!,
     })),
   ];
-  return <Tour open onClose={close} onFinish={close} steps={steps} gap={{ offset: 4, radius: 10 }} />;
+  return (
+    <Tour
+      open
+      onClose={close}
+      onFinish={close}
+      steps={steps}
+      gap={{ offset: 4, radius: 10 }}
+      scrollIntoViewOptions={{ block: "center" }} // below the frame, which stays at the top
+    />
+  );
 }
 
 /** Returns the element if it is on the page and not hidden. */
