@@ -73,7 +73,7 @@ def _act_on_one(work: Work, alarm: Alarm, now: datetime) -> Ticket | None:
     if fault.closed_at is not None:
         _withdraw(work, fault, now)
         return None
-    return None if alarm.evidence.get("historical") else _open_for(work, fault, now)
+    return None if alarm.evidence.get("historical") else open_for(work, fault, now)
 
 
 def _heard(alarm: Alarm, now: datetime) -> Draft:
@@ -92,7 +92,7 @@ def _open_fault(work: Work, device: str, component: str) -> Fault | None:
     return found[0] if found else None
 
 
-def _open_for(work: Work, fault: Fault, now: datetime) -> Ticket | None:
+def open_for(work: Work, fault: Fault, now: datetime) -> Ticket | None:
     """Open the ticket that ``fault`` deserves; its site and device come from the register.
 
     A device whose site is not there keeps its fault and gets no ticket: asking again would not help

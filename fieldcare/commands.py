@@ -19,13 +19,13 @@ from fieldcare.solving import Task, solve_day
 from fieldcare.tables import plan_table
 from fieldcare.wiring import (
     Collecting,
-    Rounds,
     Stores,
     announced,
     backstage,
     desk_of,
     open_stores,
     planner,
+    rounds,
     server,
 )
 from scheduler.published import Published
@@ -37,7 +37,7 @@ def run(data: Data = None) -> None:
     """Collect, evaluate, plan and serve, all in this process."""
     conf, stores, desk = _opened(data)
     collecting, planning = Collecting(conf, desk), planner(conf, desk)
-    with running([collecting, planning, Rounds(conf, desk)]):
+    with running([collecting, planning, rounds(conf, desk)]):
         _serve(conf, backstage(conf, desk, collecting=collecting, planning=planning))
     stores.close()
 
@@ -46,7 +46,7 @@ def run(data: Data = None) -> None:
 def collect(data: Data = None) -> None:
     """Only collect: messages in, durable, evaluated, tickets opened."""
     conf, stores, desk = _opened(data)
-    with running([Collecting(conf, desk), Rounds(conf, desk)]):
+    with running([Collecting(conf, desk), rounds(conf, desk)]):
         wait_for_signal()
     stores.close()
 

@@ -12,13 +12,13 @@ from fieldcare.running import running
 from fieldcare.settings import Settings
 from fieldcare.wiring import (
     Collecting,
-    Rounds,
     Stores,
     announced,
     backstage,
     desk_of,
     open_stores,
     planner,
+    rounds,
     server,
 )
 
@@ -69,7 +69,7 @@ def _show(conf: Settings, story: story_of.Story, stores: Stores) -> None:
         conf, desk, speed=story.speed, collecting=collecting, planning=planning,
         demo=story_of.demo_doors(story),
     )  # fmt: skip
-    with running([collecting, planning, Rounds(conf, desk)]):
+    with running([collecting, planning, rounds(conf, desk)]):
         fleet, crew = story_of.Fleet(story, collecting.port), story_of.crew(story, desk)
         with running([fleet, crew]):
             http = server(conf, stage)

@@ -1,15 +1,15 @@
-"""What runs in the solver process."""
+"""What runs in the solver process: only there is OR-Tools loaded, when it is first needed."""
 
+import importlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from scheduler.plan import DayPlan, Technician, VisitRequest
-from scheduler.solve import plan_day
 from scheduler.travel import Travel
 
 
@@ -27,7 +27,13 @@ def _end_with_parent() -> None:
 
 
 def warm() -> None:
-    """Do nothing: that the process answers means that the solver is loaded."""
+    """Load the solver, so that the first plan need not wait for it."""
+    _plan_day()
+
+
+def _plan_day() -> Callable[..., DayPlan]:
+    solver: Callable[..., DayPlan] = importlib.import_module("scheduler.solve").plan_day
+    return solver
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Task:
 
 def solve_day(task: Task) -> DayPlan:
     """Return the plan of the day; see ``plan_day``."""
-    return plan_day(
+    return _plan_day()(
         task.requests,
         task.technicians,
         task.travel,

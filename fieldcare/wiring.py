@@ -31,6 +31,7 @@ from equipment.credential import Credential, credential, matches
 from equipment.device import Device
 from fieldcare.planner import Planner
 from fieldcare.reporting import HttpServer, traffic, unwell
+from fieldcare.rounds import Rounds
 from fieldcare.settings import Settings, WrongSetting
 from health.bank import Bank
 from health.profile import SHIPPED, Profile
@@ -47,7 +48,6 @@ from storage.sqlite import SqliteTelemetry
 log = logging.getLogger(__name__)
 _MANY = 1_000_000
 GC_EVERY = 100_000
-_ROLL_EVERY_S = 3600.0
 _SCHEMES = {"influx": "http", "influxs": "https"}
 
 Now = Callable[[], datetime]
@@ -225,31 +225,9 @@ def planner(settings: Settings, office: Office) -> Planner:
     return Planner(office, crow_flies(), settings.plan_limit_s)
 
 
-class Rounds:
-    """What is done by the clock: old readings are forgotten."""
-
-    def __init__(self, settings: Settings, office: Office) -> None:
-        self._keep = timedelta(days=settings.keep_days)
-        self._office = office
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stopping.set()
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_ROLL_EVERY_S):
-            try:
-                keep_from = self._office.now() - self._keep
-                self._office.telemetry.roll(int(keep_from.timestamp() * 1000))
-            except Exception:
-                log.exception("old readings could not be forgotten")
+def rounds(settings: Settings, office: Office) -> Rounds:
+    """Return the part that does what falls due by the clock."""
+    return Rounds(office, timedelta(days=settings.keep_days))
 
 
 def backstage(
