@@ -111,14 +111,15 @@ def _family(ticket: Ticket, devices: Mapping[str, Device]) -> str | None:
 def _pin(visit: Visit | None, now: datetime) -> Pin:
     """Return what of a visit is settled: technician, begin, and whether it is started.
 
-    On site counts from the planned arrival, as far as that has passed.
+    On site counts from the planned arrival, as far as that has passed; who is on the road arrives
+    as planned, or any moment if that has passed.
     """
     if visit is None or visit.technician is None:
         return None, None, False
     if visit.state == "on_site":
         return visit.technician, min(visit.window_from or now, now), True
     if visit.state == "travelling":
-        return visit.technician, None, True
+        return visit.technician, visit.window_from and max(visit.window_from, now), True
     if visit.state in FROZEN or (visit.pinned and visit.state not in OVER):
         return visit.technician, visit.window_from, False
     return None, None, False

@@ -130,7 +130,7 @@ class VisitRequest:
     ``priority`` is 1 (highest) to 3. ``promised_by`` is when the visit should begin; being late
     costs, more where it is ``contractual``. ``pinned_to`` names the one technician who may go,
     ``pinned_at`` when the visit begins (with ``pinned_to`` only). A ``started`` visit is a fact:
-    under way to it, or there since ``pinned_at``.
+    there since ``pinned_at``, or under way to it and there by then.
     """
 
     id: str
