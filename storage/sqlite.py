@@ -46,7 +46,7 @@ class SqliteTelemetry:
         self,
         path: Path | str,
         *,
-        chunk_rows: int = 360,
+        chunk_rows: int = 720,
         memory: int = 64 * 2**20,
         busy_s: float = 5.0,
     ) -> None:
