@@ -121,8 +121,9 @@ def size(store: SqliteTelemetry, path: Path, hours: float) -> list[tuple[str, st
             "SELECT count(*), sum(length(blob)), sum(n) FROM chunk"
         ).fetchone()
         tail = db.execute("SELECT coalesce(sum(length(blob)), 0) FROM tail").fetchone()[0]
-        pages, free = (
-            db.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "freelist_count")
+        pages, free, page = (
+            db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
         )
     values = rows * len(METRICS)
     return [
@@ -130,7 +131,7 @@ def size(store: SqliteTelemetry, path: Path, hours: float) -> list[tuple[str, st
         ("bytes per sealed value", f"{blobs / values:.2f}"),
         (
             "bytes per value, pages of the file less tail and free",
-            f"{((pages - free) * 4096 - tail) / values:.2f}",
+            f"{((pages - free) * page - tail) / values:.2f}",
         ),
         ("file", f"{path.stat().st_size / 1e6:.0f} MB, of it tail {tail / 1e6:.0f} MB"),
     ]

@@ -9,13 +9,14 @@ import typer
 
 from fieldcare.cli import app, end
 
+FIGURES = ("ingest", "storage", "start", "kill", "planning")
 _FOLDER = Path(__file__).parent.parent / "benchmarks"
 
 
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="One of the files of benchmarks/; all if empty.")
+        str, typer.Argument(help="One of the files of benchmarks/; the main ones if empty.")
     ] = "",
 ) -> None:
     """Measure this machine: ingest, storage, start, loss, plans; side by side with the usual."""
@@ -24,5 +25,5 @@ def bench(
     known = sorted(f.stem for f in _FOLDER.glob("[a-z]*.py") if "def main(" in f.read_text("utf-8"))
     if name and name not in known:
         end(f"benchmark {name!r} is none of {', '.join(known)}")
-    for one in [name] if name else known:
+    for one in [name] if name else FIGURES:
         subprocess.run([sys.executable, "-m", f"benchmarks.{one}"], check=True, cwd=_FOLDER.parent)
