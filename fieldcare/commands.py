@@ -97,7 +97,8 @@ def _plan_once(conf: Settings, desk: Office) -> None:
         kept = work.shelf(Published).find(limit=1, newest_first=True)
     if not kept or kept[0].failed_at is not None:
         end(kept[0].why.en if kept and kept[0].why else "there is no plan")
-    console.print(plan_table(kept[0].plan))
+    made = kept[0].plan
+    console.print(plan_table(made) if made.routes or made.unserved else "nobody has to go anywhere")
 
 
 def _opened(
