@@ -30,6 +30,7 @@ from equipment.wire import (
 
 FUTURE_LIMIT_MS = 24 * 3600 * 1000
 PAYLOAD_KEPT = 4096
+TOPIC_KEPT, WHY_KEPT = 300, 1000
 _TOPICS_CACHED = 200_000
 _DIALECTS_CACHED = 1000
 _Row = tuple[str, int, str, int, bool]  # device, ms UTC, boot, sequence, historical
@@ -256,8 +257,9 @@ class Intake:
         speaker.tally.stored += 1
         if isinstance(message, Birth):
             self._learn(speaker, message.b, message.metrics)
-            for reason, why in speaker.dialect.refused.values():
-                self._refuse(sorted_, arrival, reason, f"birth: {why}", whole=False)
+            for reason in sorted({reason for reason, _ in speaker.dialect.refused.values()}):
+                whys = [why for r, why in speaker.dialect.refused.values() if r == reason]
+                self._refuse(sorted_, arrival, reason, f"birth: {'; '.join(whys)}", whole=False)
         body = msgspec.to_builtins(message)
         sorted_.notes.append(Note(speaker.device, kind, at_ms, boot, seq, body))
 
@@ -270,13 +272,15 @@ class Intake:
     ) -> None:
         """Put the arrival aside; ``whole`` when nothing of it was stored."""
         at = sorted_.now
-        digest = hashlib.sha256(arrival.topic.encode() + b"\0" + arrival.payload).hexdigest()[:12]
+        digest = hashlib.sha256(
+            arrival.topic.encode(errors="replace") + b"\0" + arrival.payload
+        ).hexdigest()[:12]
         refused = Quarantined(
             id=f"{int(at.timestamp() * 1000):013d}-{len(sorted_.refused):05d}-{digest}",
             at=at,
             reason=reason,
-            why=why,
-            topic=arrival.topic[:300],
+            why=_kept(why, WHY_KEPT),
+            topic=_kept(arrival.topic, TOPIC_KEPT),
             sender=arrival.sender,
             payload=arrival.payload[:PAYLOAD_KEPT],
             size=len(arrival.payload),
@@ -337,6 +341,12 @@ def _converted(sent: Mapping[str, float], columns: Columns) -> list[float]:
     if columns.factor is not None and columns.offset is not None:
         numbers = (np.array(numbers) * columns.factor + columns.offset).tolist()
     return numbers
+
+
+def _kept(text: str, longest: int) -> str:
+    """Return ``text`` as every store takes it: not too long, no lone surrogates, no NUL."""
+    cut = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return cut.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _ahead(at_ms: int, latest_ms: int) -> MalformedMessage:

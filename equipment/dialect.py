@@ -68,11 +68,12 @@ class Dialect:
 def dialect(model: DeviceModel, declared: Iterable[Declared] = ()) -> Dialect:
     """Return how a device of ``model`` that declared these metrics is understood.
 
-    Metrics it did not declare are taken in the catalogue's unit.
+    Metrics it did not declare are taken in the catalogue's unit; of one that it declared twice the
+    last declaration counts.
     """
     taken = {metric.name: SAME for metric in model.metrics}
     refused: dict[str, tuple[str, str]] = {}
-    for one in declared:
+    for one in {one.n: one for one in declared}.values():
         metric = model.metric(one.n)
         if metric is None:
             refused[one.n] = (

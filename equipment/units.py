@@ -9,6 +9,8 @@ from pint import PintError
 from ucumvert import PintUcumRegistry
 
 _LONGEST_CODE = 40
+_LONG_NUMBER = re.compile(r"\d{4}")  # 10*9999999 would be worked out digit by digit
+_WIDEST_FACTOR = 1e15
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 
 
@@ -40,17 +42,22 @@ def _without_annotation(code: str) -> str:
 def conversion(sent: str, wanted: str) -> Conversion:
     """Return how to turn values in ``sent`` into ``wanted``, both UCUM codes.
 
-    Raises WrongUnit for an unknown code or a different dimension.
+    Raises WrongUnit for an unknown code, a different dimension or a scale beyond all sense.
     """
     if sent == wanted:
         return SAME
     if len(sent) > _LONGEST_CODE:
         raise WrongUnit(f"unit {sent[:_LONGEST_CODE]!r}... is longer than any UCUM code")
+    if _LONG_NUMBER.search(sent):
+        raise WrongUnit(f"unit {sent!r} has a number of more than three digits")
     try:
         source, target = (
             _registry().from_ucum(_without_annotation(code)).units for code in (sent, wanted)
         )
         zero, one = (_registry().Quantity(v, source).to(target).magnitude for v in (0.0, 1.0))
-    except (LarkError, PintError) as error:
+    except (LarkError, PintError, ArithmeticError) as error:
         raise WrongUnit(f"unit {sent!r} cannot be read as {wanted!r}") from error
-    return Conversion(float(one - zero), float(zero))
+    factor, offset = float(one - zero), float(zero)
+    if not 1 / _WIDEST_FACTOR <= abs(factor) <= _WIDEST_FACTOR:
+        raise WrongUnit(f"unit {sent!r} is {factor:g} of {wanted!r}: out of all proportion")
+    return Conversion(factor, offset)

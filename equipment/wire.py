@@ -17,11 +17,13 @@ KINDS: Final = ("tele", "birth", "state", "event", "qc", "maint", "ack")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 PAYLOAD_LIMIT: Final = 64 * 1024
 ROWS_LIMIT: Final = 2000
+VALUE_LIMIT: Final = 1e15  # beyond it nothing is measured, and sums would overflow
 
 
 Boot = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Ms = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Value = Annotated[float, msgspec.Meta(ge=-VALUE_LIMIT, le=VALUE_LIMIT)]
 
 
 class MalformedMessage(ValueError):
@@ -83,10 +85,10 @@ class Tele(msgspec.Struct, frozen=True, omit_defaults=True):
     b: Boot
     s: Seq
     t: Ms | None = None
-    m: dict[str, float] | None = None
+    m: dict[str, Value] | None = None
     q: dict[str, int] | None = None
     h: int = 0
-    r: list[tuple[Ms, dict[str, float]]] | None = None
+    r: list[tuple[Ms, dict[str, Value]]] | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -218,12 +220,17 @@ def _explained(kind: str, payload: bytes, error: Exception) -> MalformedMessage:
             return MalformedMessage("not_a_number", f"{kind}: {value} is no number - at `{path}`")
     if kind == "tele" and "[...]" in str(error):
         for path, value in _values(loose, "$"):
-            if path.startswith(("$.m", "$.r")) and not isinstance(value, int | float):
-                what = type(value).__name__
-                return MalformedMessage(
-                    "malformed", f"tele: expected a number, got {what} - at `{path}`"
-                )
+            wrong = _wrong(value) if path.startswith(("$.m", "$.r")) else None
+            if wrong:
+                return MalformedMessage("malformed", f"tele: {wrong} - at `{path}`")
     return MalformedMessage("malformed", f"{kind}: {error}")
+
+
+def _wrong(value: Any) -> str | None:
+    """Return why ``value`` is no reading, or None."""
+    if not isinstance(value, int | float):
+        return f"expected a number, got {type(value).__name__}"
+    return f"a number beyond {VALUE_LIMIT:g}" if abs(value) > VALUE_LIMIT else None
 
 
 def _values(loose: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -259,7 +266,7 @@ def instant_decoder(metrics: tuple[str, ...]) -> Callable[[bytes], Instant]:
     fields = [f"m{place}" for place in range(len(metrics))]
     values = msgspec.defstruct(
         "Values",
-        [(field, float) for field in fields],
+        [(field, Value) for field in fields],
         rename=dict(zip(fields, metrics, strict=True)),
         forbid_unknown_fields=True,
         gc=False,

@@ -104,6 +104,8 @@ def test_units_declared_at_birth_are_converted() -> None:
         (tele(m={"wash_vacuum": "x"}), "malformed", "$.m.wash_vacuum"),
         (tele(m={"wash_vacuum": float("nan")}), "not_a_number", "$.m.wash_vacuum"),
         (tele(m={"wash_vacuum": float("inf")}), "not_a_number", "$.m.wash_vacuum"),
+        (tele(m={"wash_vacuum": 1e300}), "malformed", "beyond 1e+15 - at `$.m.wash_vacuum`"),
+        (tele(m={"wash_vacuum": 10**400}), "malformed", "beyond 1e+15 - at `$.m.wash_vacuum`"),
         (tele(m={"wash_vacuums": 1.0}), "unknown_metric", "wash_vacuums"),
         (birth(psu_24v="Cel"), "wrong_unit", "'Cel' cannot be read as 'V'"),
         (tele(t=NOW_MS + 25 * 3_600_000), "future_time", "25.0 h ahead"),
@@ -118,6 +120,10 @@ def test_units_declared_at_birth_are_converted() -> None:
         (Arrival("CHEM-001", TOPIC, b" " * 70_000), "oversize", "70000 bytes"),
         (tele(topic="fc/v1/S001/X-9/tele", sender=None), "unknown_device", "'X-9'"),
         (tele(t=None), "malformed", "$.t"),
+        # What no store takes as text: half a character, and NUL, which PostgreSQL refuses.
+        (tele(m={"\ud800": float("nan")}), "not_a_number", r"$.m.\ud800"),
+        (tele(m={"\0": float("nan")}), "not_a_number", r"$.m.\x00"),
+        (tele(topic="fc/\ud800\0"), "foreign_topic", "fc/"),
         (
             Arrival("CHEM-001", TOPIC.replace("tele", "qc"), b'{"patient":"x"}'),
             "malformed",
@@ -131,10 +137,27 @@ def test_what_cannot_be_used_is_put_aside_with_a_reason(
     world = World()
     world.hear(tele(7), arrival, tele(8))
     (refused,) = world.refused()
+    for text in (refused.why, refused.topic):
+        assert "\0" not in text.encode().decode()
     assert refused.reason == reason
     assert says in refused.why
     assert world.ingest.quarantined == {reason: 1}
     assert world.ingest.tallies["CHEM-001"].boots["boot"].high == 8
+
+
+def test_a_birth_of_a_thousand_strange_metrics_is_put_aside_once_for_each_reason() -> None:
+    world = World()
+    metrics = [{"n": f"strange_{n}", "u": "1"} for n in range(1000)]
+    metrics += [{"n": "wash_vacuum", "u": unit} for unit in ("Cel", "10*9999999", "V")]
+    message = {"v": 1, "b": "boot", "serial": "x", "model": "CHEM", "metrics": metrics}
+    world.hear(Arrival("CHEM-001", TOPIC.replace("tele", "birth"), json.dumps(message).encode()))
+    refused = {one.reason: one for one in world.refused()}
+    assert sorted(refused) == ["unknown_metric", "wrong_unit"]
+    assert len(world.refused()) == 2
+    assert all(len(one.why) <= 1000 for one in refused.values())
+    assert "'V' cannot be read as 'kPa'" in refused["wrong_unit"].why
+    world.hear(tele(m={"psu_24v": 24.0}))
+    assert world.telemetry.last(["CHEM-001"])["CHEM-001"] == {"psu_24v": (NOW_MS, 24.0)}
 
 
 def test_the_known_metrics_of_a_message_with_an_unknown_one_are_stored() -> None:

@@ -31,6 +31,14 @@ def test_another_dimension_or_no_unit_at_all_is_refused(sent: str) -> None:
         conversion(sent, "kPa")
 
 
+@pytest.mark.parametrize(
+    "sent", ["10*400", "10*9999999", "10*-400", "10*99.10*99.10*99.10*99", "10*30.1"]
+)
+def test_a_unit_beyond_all_proportion_is_refused_at_once(sent: str) -> None:
+    with pytest.raises(WrongUnit):
+        conversion(sent, "1")
+
+
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_every_metric_of_the_catalogue_has_a_ucum_unit_and_sane_bands(metric: Metric) -> None:
     assert conversion(metric.unit, metric.unit) == SAME

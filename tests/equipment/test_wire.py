@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipment.wire import (
+    VALUE_LIMIT,
     Ack,
     Birth,
     Declared,
@@ -23,7 +24,7 @@ from equipment.wire import (
     encode,
 )
 
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(-VALUE_LIMIT, VALUE_LIMIT)
 VALUES = st.dictionaries(st.text("abc_", min_size=1, max_size=8), NUMBERS, max_size=5)
 
 
