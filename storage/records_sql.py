@@ -19,7 +19,7 @@ from storage.tables import JOURNAL, NUMBERS, TABLES
 
 T = TypeVar("T")
 _BUSY_MS = 10_000
-_JOURNAL_LOCK = 7_301  # any number, the same in every process that appends
+_WRITERS_LOCK = 7_301  # any number, the same in every process that writes
 
 
 class _SqlShelf(Shelf[T]):
@@ -76,8 +76,6 @@ class _SqlJournal(Journal):
         self._connection = connection
 
     def append(self, draft: Draft) -> Event:
-        if self._connection.dialect.name == "postgresql":
-            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_JOURNAL_LOCK)))
         if draft.command_id is not None:
             known = self._events(JOURNAL.c.command_id == draft.command_id)
             if known:
@@ -126,15 +124,19 @@ class _SqlWork(Work):
 class SqlRecords:
     """Keeps records in the database at ``url``, which it brings up to date first.
 
-    SQLite writers take turns in this process and wait up to 10 s for others.
+    Writers take turns, in every process, and wait up to 10 s for others: what a verb has read is
+    still so when it writes.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url, pool_size=8, max_overflow=8)
+        self._looking = self._engine
         self._lock = threading.Lock()
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
+        else:  # one query after the other must see the same moment, as in SQLite
+            self._looking = self._engine.execution_options(isolation_level="REPEATABLE READ")
         migrate(self._engine)
 
     @contextmanager
@@ -143,12 +145,13 @@ class SqlRecords:
         with self._turn(), self._engine.connect() as connection:
             writing = connection.execution_options(writes=True)
             with writing.begin():
+                _wait_for_turn(writing)
                 yield _SqlWork(writing)
 
     @contextmanager
     def read(self) -> Iterator[Work]:
         """Open a look at what is kept at this moment."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._looking.connect() as connection, connection.begin():
             yield _SqlWork(connection)
 
     @contextmanager
@@ -175,6 +178,13 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _wait_for_turn(connection: sa.Connection) -> None:
+    """Return when no other process writes; SQLite's BEGIN IMMEDIATE has done so already."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_MS}")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the database to the newest schema; raises whatever the database says against it."""
     with as_file(files("storage") / "migrations") as folder, engine.connect() as connection:
@@ -182,5 +192,6 @@ def migrate(engine: sa.Engine) -> None:
         config.set_main_option("script_location", str(folder))
         writing = connection.execution_options(writes=True)
         with writing.begin():
+            _wait_for_turn(writing)
             config.attributes["connection"] = writing
             command.upgrade(config, "head")

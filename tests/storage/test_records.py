@@ -1,7 +1,8 @@
 """The contract of every records engine: memory, SQLite and PostgreSQL keep the same promises."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -181,6 +182,44 @@ def test_writers_side_by_side_leave_one_unbroken_chain(records: Records) -> None
         events = work.journal.after(0)
     assert len(events) == 40
     assert first_break(events) is None
+
+
+def _side_by_side(do: Callable[[], object]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(do) for _ in range(4)]:
+            done.result()
+
+
+def test_what_was_read_is_still_so_when_it_is_written(records: Records) -> None:
+    with records.begin() as work:
+        work.shelf(Ticket).put(given.ticket())
+
+    def count_up() -> None:
+        for _ in range(10):
+            with records.begin() as work:
+                ticket = work.shelf(Ticket).get("T-000001")
+                assert ticket is not None
+                work.shelf(Ticket).put(replace(ticket, version=ticket.version + 1))
+
+    _side_by_side(count_up)
+    with records.read() as work:
+        assert work.shelf(Ticket).find()[0].version == given.ticket().version + 40
+
+
+def test_a_look_is_at_one_moment(records: Records) -> None:
+    with records.read() as look:
+        assert look.shelf(Ticket).find() == []
+        with records.begin() as work:
+            work.shelf(Ticket).put(given.ticket())
+            work.journal.append(given.draft())
+        assert look.shelf(Ticket).find() == []
+        assert look.journal.head() == 0
+
+
+@pytest.mark.postgres
+def test_processes_that_start_together_make_the_tables_once(postgres_url: str) -> None:
+    _empty(postgres_url)
+    _side_by_side(lambda: SqlRecords(postgres_url).close())
 
 
 @pytest.mark.parametrize("statement", ["UPDATE journal SET actor = 'x'", "DELETE FROM journal"])
