@@ -1,5 +1,7 @@
 """A visit goes on: offered, accepted, on the road, on site, signed, filed."""
 
+from zoneinfo import ZoneInfo
+
 from aftersales.machine import By, Facts
 from aftersales.team import Technician, certified, on_duty
 from aftersales.ticket import Ticket
@@ -24,20 +26,26 @@ def move_visit(
             raise UnknownRecord(f"visit {id!r} does not exist")
         if version is not None and version != visit.version:
             raise ChangedMeanwhile(f"visit {id} is at version {visit.version}, not {version}")
-        known = {**facts, **fitness(work, visit, facts.get("technician", visit.technician))}
+        who = facts.get("technician", visit.technician)
+        known = {**facts, **fitness(work, visit, who, office.zone)}
         visit, entry = apply(visit, event, known, by)
         work.shelf(Visit).put(visit)
         work.journal.append(entry)
     return visit
 
 
-def fitness(work: Work, visit: Visit, technician: str | None) -> dict[str, bool]:
-    """Return whether ``technician`` is certified for the device and on duty in the window."""
+def fitness(work: Work, visit: Visit, technician: str | None, zone: str) -> dict[str, bool]:
+    """Return whether ``technician`` is certified for the device and on duty in the window.
+
+    Certificates are valid on days in ``zone``: on all that the window touches.
+    """
     who = work.shelf(Technician).get(technician) if technician else None
     if who is None or visit.window_from is None or visit.window_to is None:
         return {"certified": False, "on_duty": False}
+    family = family_of(work, visit.ticket)
+    days = [at.astimezone(ZoneInfo(zone)).date() for at in (visit.window_from, visit.window_to)]
     return {
-        "certified": certified(who, family_of(work, visit.ticket), visit.window_from.date()),
+        "certified": all(certified(who, family, day) for day in days),
         "on_duty": on_duty(who, visit.window_from, visit.window_to),
     }
 

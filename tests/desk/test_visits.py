@@ -61,6 +61,19 @@ def test_a_technician_who_does_not_fit_cannot_accept(who: Any, says: str) -> Non
     assert events(office, "T-000001") == []
 
 
+def test_a_certificate_counts_on_the_day_it_is_where_the_visit_is() -> None:
+    early = NOW.replace(hour=23)  # 7:00 in Shanghai, the next day
+    window = {"window_from": early, "window_to": early + timedelta(hours=1)}
+    duty = (Duty(early, early + timedelta(hours=9)),)
+    until = Certificate("chemistry", date(2025, 1, 1), NOW.date())
+    since = Certificate("chemistry", NOW.date() + timedelta(days=1), date(2030, 1, 1))
+    office = offered(technician(certificates=(until,), shifts=duty), **window)
+    with pytest.raises(Refused, match="no valid certificate"):
+        send(office, "V-1", "accept")
+    office = offered(technician(certificates=(since,), shifts=duty), **window)
+    assert send(office, "V-1", "accept").state == "accepted"
+
+
 def test_a_ticket_without_a_device_asks_for_no_certificate() -> None:
     office = offered(given.ticket(device=None), technician(certificates=()))
     assert send(office, "V-1", "accept").state == "accepted"
