@@ -50,8 +50,6 @@ class Crew:
         while not self._stopping.wait(_LOOK_S):
             try:
                 self.look()
-            except (Refused, UnknownRecord) as error:
-                log.info("a step was not possible", extra={"why": str(error)})
             except Exception:
                 log.exception("the crew stumbled")
 
@@ -70,7 +68,11 @@ class Crew:
         for visit in visits:
             if visit.state not in ENDED and visit.technician in staff:
                 drive = timedelta(seconds=travel_s.get(visit.ticket, 1800))
-                self._go_on(visit, now, drive)
+                try:
+                    self._go_on(visit, now, drive)
+                except (Refused, UnknownRecord) as error:
+                    facts = {"visit": visit.id, "why": str(error)}
+                    log.info("a step was not possible", extra=facts)
 
     def _go_on(self, visit: Visit, now: datetime, drive: timedelta) -> None:
         assert visit.technician is not None
@@ -88,19 +90,27 @@ class Crew:
             move_visit(self._office, visit.id, "arrive", {"scanned": True}, by)
             self._note(visit, "repair.started", by)
         elif visit.state == "on_site" and now >= window_to:
+            self._repair_device(visit, by)
+            self._finish(move_visit(self._office, visit.id, "leave", {"outcome": "done"}, by), by)
+        elif visit.state in ("left", "signed"):  # the last process ended in between
             self._finish(visit, by)
 
-    def _finish(self, visit: Visit, by: By) -> None:
+    def _repair_device(self, visit: Visit, by: By) -> None:
         with self._office.records.read() as work:
             ticket = work.shelf(Ticket).get(visit.ticket)
         if ticket is not None and ticket.device and ticket.component:
             self._repair(ticket.device, ticket.component, by.now)
         self._note(visit, "device.restored", by)
-        move_visit(self._office, visit.id, "leave", {"outcome": "done"}, by)
+
+    def _finish(self, visit: Visit, by: By) -> None:
         complete = {"checklist": True, "tests": True, "opinion": "satisfied", "signer": "customer"}
-        move_visit(self._office, visit.id, "sign", complete, by)
+        if visit.state == "left":
+            move_visit(self._office, visit.id, "sign", complete, by)
+        with self._office.records.read() as work:
+            ticket = work.shelf(Ticket).get(visit.ticket)
+        if ticket is not None and ticket.state == "open":
+            move_ticket(self._office, visit.ticket, "resolve", {"outcome": "repaired"}, by)
         move_visit(self._office, visit.id, "file", {}, by)
-        move_ticket(self._office, visit.ticket, "resolve", {"outcome": "repaired"}, by)
 
     def _note(self, visit: Visit, type: str, by: By) -> None:
         note_on_ticket(self._office, visit.ticket, type, {"visit": visit.id}, by)

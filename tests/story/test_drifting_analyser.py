@@ -102,8 +102,8 @@ STEPS = [
     "device.restored",
     "visit.left",
     "visit.signed",
-    "visit.filed",
     "ticket.resolved",
+    "visit.filed",
 ]
 
 
