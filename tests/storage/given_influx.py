@@ -8,6 +8,7 @@ import pytest
 
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Server
+from tests.influx2_server import ORG, TOKEN
 
 MODELS = {"A": "CHEM", "B": "IMMU", "C": "CHEM"}
 
@@ -34,3 +35,10 @@ def fresh_influx(path: Path, request: pytest.FixtureRequest) -> InfluxTelemetry:
     name = f"t{uuid.uuid4().hex}"
     server.ask(f"CREATE DATABASE {name}")
     return Forwarded(Server(server.url, name), path, MODELS, generation_rows=1)
+
+
+def fresh_influx2(path: Path, request: pytest.FixtureRequest) -> InfluxTelemetry:
+    server = request.getfixturevalue("influx2")
+    name = f"t{uuid.uuid4().hex}"
+    server.add_bucket(name)
+    return Forwarded(Server(server.url, name, ORG, TOKEN), path, MODELS, generation_rows=1)

@@ -11,7 +11,7 @@ from equipment.reading import Batch
 from storage.interface import Checkpoint, Telemetry
 from storage.memory import MemoryTelemetry
 from storage.sqlite import SqliteTelemetry
-from tests.storage.given_influx import fresh_influx
+from tests.storage.given_influx import fresh_influx, fresh_influx2
 from tests.storage.given_telemetry import EVER, T0, block, fleet, note, plain, readings
 
 ENGINES = [
@@ -19,6 +19,7 @@ ENGINES = [
     pytest.param(lambda path, _: SqliteTelemetry(path), id="sqlite"),
     pytest.param(lambda path, _: SqliteTelemetry(path, chunk_rows=3), id="sqlite-sealing"),
     pytest.param(fresh_influx, id="influx", marks=pytest.mark.influx),
+    pytest.param(fresh_influx2, id="influx2", marks=pytest.mark.influx2),
 ]
 
 

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from desk.signing import hashed
 from equipment.device import Device, Site
 from equipment.words import Words
 from storage.records_sql import SqlRecords
+from tests import influx2_server
 from tests.influx_server import running
 from tests.postgres_server import postgres
 from tests.servers import free_port, mosquitto, program, stop
@@ -63,25 +64,48 @@ def publish(port: int, messages: list[dict[str, Any]]) -> None:
     subprocess.run(command, input=lines, text=True, check=True, timeout=30)
 
 
+@contextmanager
+def influx_1(folder: Path) -> Iterator[str]:
+    """Give the telemetry setting of an InfluxDB 1.x."""
+    with running(folder) as influx:
+        influx.ask("CREATE DATABASE fieldcare")
+        yield influx.url.replace("http://", "influx://u:p@") + "/fieldcare"
+
+
+@contextmanager
+def influx_2(folder: Path) -> Iterator[str]:
+    """Give the telemetry setting of an InfluxDB 2."""
+    with influx2_server.running(folder) as influx:
+        influx.add_bucket("fieldcare")
+        token, org = influx2_server.TOKEN, influx2_server.ORG
+        yield influx.url.replace("http://", f"influx://token:{token}@") + f"/fieldcare?org={org}"
+
+
 @pytest.mark.mosquitto
-@pytest.mark.influx
 @pytest.mark.postgres
-def test_collector_planner_and_api_share_the_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "telemetry",
+    [
+        pytest.param(influx_1, marks=pytest.mark.influx),
+        pytest.param(influx_2, marks=pytest.mark.influx2),
+    ],
+)
+def test_collector_planner_and_api_share_the_work(
+    telemetry: Callable[[Path], AbstractContextManager[str]], tmp_path: Path
+) -> None:
     now = datetime.now(UTC)  # noqa: TID251 - the processes under test read the real clock
     for folder in ("pg", "mq", "in"):
         (tmp_path / folder).mkdir()
     users = {"fieldcare": "collects", "CHEM-001": "secret"}
     with ExitStack() as stack:
         broker = stack.enter_context(mosquitto(tmp_path / "mq", **users))
-        influx = stack.enter_context(running(tmp_path / "in"))
         url = stack.enter_context(postgres(tmp_path / "pg"))
-        influx.ask("CREATE DATABASE fieldcare")
         records = SqlRecords(url)
         stack.callback(records.close)
         put_on_record(records, now)
         settings = {
             "FIELDCARE_BROKER": broker.url("fieldcare"),
-            "FIELDCARE_TELEMETRY": influx.url.replace("http://", "influx://u:p@") + "/fieldcare",
+            "FIELDCARE_TELEMETRY": stack.enter_context(telemetry(tmp_path / "in")),
             "FIELDCARE_RECORDS": url,
             "FIELDCARE_HTTP_PORT": str(free_port()),
         }
