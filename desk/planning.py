@@ -190,7 +190,7 @@ def _failed(office: Office, head: int, now: datetime, why: Words) -> int:
     log.warning("no new plan", extra={"why": why.en})
     with office.records.begin() as work:
         plans = work.shelf(Published).find(limit=1, newest_first=True)
-        kept = plans[0] if plans else Published(_id(now), now, 0, DayPlan(now))
+        kept = plans[0] if plans else Published(_next_id(work, now), now, 0, DayPlan(now))
         work.shelf(Published).put(replace(kept, failed_at=now, why=why))
     return head
 
@@ -204,7 +204,7 @@ def _publish(office: Office, snapshot: Snapshot, plan: DayPlan, now: datetime) -
             _send(work, technician, stop, now)
         for unserved in plan.unserved:
             _call_off(work, unserved.request, now)
-        kept = Published(_id(now), plan.made_at, work.journal.head(), plan)
+        kept = Published(_next_id(work, now), plan.made_at, work.journal.head(), plan)
         work.shelf(Published).put(kept)
         _forget_old_plans(work)
     log.info(
@@ -214,8 +214,10 @@ def _publish(office: Office, snapshot: Snapshot, plan: DayPlan, now: datetime) -
     return kept.head
 
 
-def _id(now: datetime) -> str:
-    return f"{int(now.timestamp() * 1000):014d}"
+def _next_id(work: Work, now: datetime) -> str:
+    """Return an id above that of every plan so far, also when the clock was put back."""
+    plans = work.shelf(Published).find(limit=1, newest_first=True)
+    return f"{max(int(now.timestamp() * 1000), int(plans[0].id) + 1 if plans else 0):014d}"
 
 
 def moved_since(work: Work, head: int) -> bool:

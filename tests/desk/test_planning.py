@@ -219,6 +219,17 @@ def test_a_visit_that_is_accepted_stays_with_its_technician() -> None:
     assert after.state == "accepted"
 
 
+def test_the_newest_plan_holds_although_the_clock_was_put_back() -> None:
+    clock = Clock()
+    office = desk(technician(), now=clock)
+    plan(office)
+    clock.at -= timedelta(minutes=5)
+    act_on(office, [alarm("lamp_intensity.warn", component="lamp")])
+    plan(office)
+    assert published(office).plan.made_at == clock.at
+    assert published(office).plan.stop("T-000002") is not None
+
+
 def test_an_offered_visit_is_called_back_when_nobody_is_left_for_it() -> None:
     clock = Clock()
     office = desk(technician(), now=clock)
