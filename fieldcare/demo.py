@@ -103,8 +103,11 @@ class Story:
     progress: Progress = field(default_factory=Progress)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> None:
-        """Let the time run from where it stopped."""
+    def begin(self, records: Records) -> None:
+        """Let the time run from where it stopped: the newest record knows after a kill."""
+        with records.read() as work:
+            newest = work.journal.after(work.journal.head() - 1)
+        self.kept.now = max([self.kept.now, *(event.recorded_at for event in newest)])
         self.clock = SimulatedClock(self.kept.now, self.speed)
 
     def save(self) -> None:
