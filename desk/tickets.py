@@ -36,12 +36,17 @@ class ChangedMeanwhile(ValueError):
 def act_on(office: Office, alarms: Sequence[Alarm]) -> list[Ticket]:
     """Keep ``alarms``, make them faults, open the tickets they deserve, withdraw the needless.
 
-    Giving the same alarm again changes nothing, so a restart may repeat it.
+    Giving the same alarm again changes nothing, so a restart may repeat it. One that no sense can
+    be made of is left out, so that it holds up no other. Raises what the store raises.
     """
     opened = []
     for alarm in alarms:
-        with office.records.begin() as work:
-            ticket = _act_on_one(work, alarm, office.now())
+        try:
+            with office.records.begin() as work:
+                ticket = _act_on_one(work, alarm, office.now())
+        except (ValueError, LookupError, ArithmeticError):
+            log.exception("alarm left out, nothing can be made of it", extra={"alarm": alarm.id})
+            continue
         if ticket is not None:
             log.info("ticket opened", extra={"ticket": ticket.id, "device": ticket.device})
             opened.append(ticket)

@@ -226,3 +226,11 @@ def test_what_happened_on_a_ticket_that_is_not_there_is_not_noted() -> None:
     office = given_desk.office()
     with pytest.raises(UnknownRecord, match="'T-404' does not exist"):
         note_on_ticket(office, "T-404", "device.restored", {}, by(office))
+
+
+def test_an_alarm_without_sense_holds_up_no_other() -> None:
+    office = given_desk.office()
+    never = {"statistics": {"crosses_low_ms": 10**20}}
+    (ticket,) = act_on(office, [alarm("lamp_intensity.trend", evidence=never), alarm()])
+    assert ticket.component == "wash_station"
+    assert [one.rule for one in everything(office, Alarm)] == ["wash_vacuum.warn"]
