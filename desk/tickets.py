@@ -74,6 +74,8 @@ def _act_on_one(work: Work, alarm: Alarm, now: datetime) -> Ticket | None:
     work.journal.append(_heard(alarm, now))
     before = _open_fault(work, alarm.device, alarm.component)
     fault = merge(alarm, before)
+    if before is None and work.shelf(Fault).get(fault.id) is not None:
+        fault = replace(fault, id=alarm.id)  # another one, which is over, began at that instant
     work.shelf(Fault).put(fault)
     if fault.closed_at is not None:
         _withdraw(work, fault, now)

@@ -234,3 +234,12 @@ def test_an_alarm_without_sense_holds_up_no_other() -> None:
     (ticket,) = act_on(office, [alarm("lamp_intensity.trend", evidence=never), alarm()])
     assert ticket.component == "wash_station"
     assert [one.rule for one in everything(office, Alarm)] == ["wash_vacuum.warn"]
+
+
+def test_two_faults_that_began_at_one_instant_are_two() -> None:
+    office = given_desk.office()
+    first, late = alarm(), alarm("wash_vacuum.trend")
+    act_on(office, [first, cleared(first), late])
+    assert [fault.closed_at for fault in everything(office, Fault)] == [NOW, None]
+    for ticket in everything(office, Ticket):
+        assert events(office, ticket.id)[0] == "ticket.opened"
