@@ -71,7 +71,7 @@ class Changes:
 
     async def start(self) -> None:
         """Begin to follow the journal."""
-        self._task = asyncio.create_task(self._follow())
+        self._task = asyncio.create_task(self._follow(await self.head()))
 
     async def stop(self) -> None:
         """End every stream. Twice does no harm."""
@@ -102,8 +102,8 @@ class Changes:
         """Return the newest id of the journal."""
         return await asyncio.to_thread(self._head)
 
-    async def _follow(self) -> None:
-        head, polls = await self.head(), 0
+    async def _follow(self, head: int) -> None:
+        polls = 0
         while True:
             await asyncio.sleep(_POLL_S)
             polls += 1

@@ -107,10 +107,17 @@ class Ingest:
         replayed = 0
         for batch in self._telemetry.batches(self._newest):
             self._intake.remember(batch.blocks, batch.notes)
-            self.act(batch)
             self._newest = batch.id
+            self._act_again(batch)
             replayed += 1
         return replayed
+
+    def _act_again(self, batch: Batch) -> None:
+        """Act on a stored batch; one that the rules cannot judge must not forbid every start."""
+        try:
+            self.act(batch)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            log.exception("the rules cannot judge a batch; it stays stored", extra={"id": batch.id})
 
     def active(self) -> Sequence[Alarm]:
         """Return the alarms that the rules hold raised."""

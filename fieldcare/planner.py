@@ -18,6 +18,7 @@ from scheduler.travel import Travel
 log = logging.getLogger(__name__)
 _LOOK_S = 0.3
 _GRACE_S = 30.0
+_SHORTEST_S = 0.05
 _OLD_AFTER = timedelta(minutes=10)
 _AGAIN_AFTER = timedelta(seconds=15)
 
@@ -35,6 +36,7 @@ class Planner:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
         self.busy = False
+        self._overtaken = 0  # times in a row: events come faster than plans are made
         self._again_at = office.now()
 
     def start(self) -> None:
@@ -93,9 +95,11 @@ class Planner:
         self._again_at = now + _OLD_AFTER
         try:
             head = plan_visits(self._office, self._solve, self._travel)
+            self._overtaken = 0
         except Overtaken as error:
             self._again_at = now
-            log.info("plan overtaken, planning again", extra={"why": str(error)})
+            self._overtaken += 1
+            log.info("plan overtaken, planning again, faster", extra={"why": str(error)})
         except _Stopped:
             log.info("stopped while planning; the last plan stays")
         finally:
@@ -109,7 +113,8 @@ class Planner:
         now: datetime,
         published: DayPlan | None,
     ) -> DayPlan:
-        task = Task(list(requests), list(technicians), self._travel, now, self._limit_s, published)
+        limit_s = max(_SHORTEST_S, self._limit_s / 2**self._overtaken)
+        task = Task(list(requests), list(technicians), self._travel, now, limit_s, published)
         try:
             return self._ask(task)
         except (BrokenProcessPool, CancelledError):

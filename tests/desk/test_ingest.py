@@ -279,3 +279,32 @@ def test_historical_rows_are_marked() -> None:
     at_ms = int((NOW - timedelta(days=2)).timestamp() * 1000)
     batch = world.hear(tele(t=at_ms, h=1))
     assert batch.blocks[0].historical.all()
+
+
+class Stumbling(Bank):
+    """Rules that cannot judge their first batch."""
+
+    stumbled = False
+
+    def step(self, batch: Batch) -> list[Alarm]:
+        if not self.stumbled:
+            self.stumbled = True
+            raise IndexError("no such seat")
+        return super().step(batch)
+
+
+def test_a_batch_the_rules_cannot_judge_does_not_forbid_the_next_start() -> None:
+    before = World()
+    before.hear(tele(1))
+    before.hear(tele(2))
+    ingest = Ingest(
+        before.telemetry,
+        before.records,
+        Stumbling(SHIPPED, {"CHEM-001": "CHEM"}),
+        registered={"CHEM-001": Registered("CHEM", "S001")},
+        now=lambda: NOW,
+        on_alarms=lambda _alarms: None,
+    )
+    assert ingest.resume() == 2
+    ingest.keep([tele(2), tele(3)])
+    assert ingest.tallies["CHEM-001"].duplicate == 1
