@@ -1,10 +1,14 @@
 """fieldcare replay: a table of a test bench, described by two small files, raises its alarm."""
 
 import gzip
+import json
+import os
 import random
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from tests.fieldcare.given_process import cli
 
@@ -52,6 +56,21 @@ def test_the_alarm_falls_into_the_anomaly(tmp_path: Path) -> None:
     assert rule == "current.ewma"
     assert WRONG_FROM <= at.timestamp() - START_S < WRONG_UNTIL
     assert cli("replay", run, "--mapping", TOLD[1], "--data", tmp_path / "data")[1] == said
+
+
+def test_the_public_bench_raises_its_alarm_inside_the_labelled_anomaly(tmp_path: Path) -> None:
+    """FIELDCARE_ANOMALY names the folder of the public series and their labels, kept elsewhere."""
+    folder = os.environ.get("FIELDCARE_ANOMALY")
+    if folder is None:
+        pytest.skip("FIELDCARE_ANOMALY names no folder with skab/ and labels.json")
+    run = Path(folder) / "skab" / "valve1_0.csv.gz"
+    _, said = cli("replay", run, *TOLD, "--data", tmp_path / "data")
+    labels = json.loads((Path(folder) / "labels.json").read_text())
+    with gzip.open(run, "rt") as lines:
+        rows = [line.split(",") for line in lines][1:]
+    anomaly = set(labels["skab"]["valve1_0"]["anomaly"])
+    wrong = {int(row[1]) for row in rows if int(row[0]) in anomaly}
+    assert any(int(at.timestamp()) in wrong for at, _ in raised(said))
 
 
 def test_a_healthy_run_raises_none_and_bad_rows_are_counted(tmp_path: Path) -> None:
