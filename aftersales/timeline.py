@@ -28,11 +28,6 @@ EVENT_TITLES: dict[str, Words] = {
 }
 
 
-def title_of(type: str) -> Words:
-    """Return what to call an event of ``type``; the type itself for one of another version."""
-    return EVENT_TITLES.get(type, Words(type, type))
-
-
 def types() -> frozenset[str]:
     """Return every event type that a ticket's machines and happenings write."""
     deeds = [*TICKET_EVENTS.values(), *VISIT_EVENTS.values()]

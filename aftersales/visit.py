@@ -154,9 +154,6 @@ def plan_visit(visit: Visit, by: By) -> tuple[Visit, list[Draft]]:
     return visit, [draft(by, visit.ticket, "visit.planned", data)]
 
 
-STAGES: dict[str, Words] = {"unassigned": Words("未派工", "unassigned"), **VISIT_STATES}
-
-
 def stage(visits: Iterable[Visit]) -> str:
     """Return how far the visits of a ticket got: the state of the furthest one still going on."""
     order = list(VISIT_STATES)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, Final
 
-TEXT_LIMIT: Final = 0xFFFF
 LENGTH_LIMIT: Final = 268_435_455
 
 

@@ -147,7 +147,7 @@ class Intake:
         """Decide on ``arrivals``; what is decided is remembered, so ask once for each."""
         sorted_ = Sorted(now, int(now.timestamp() * 1000) + FUTURE_LIMIT_MS)
         for arrival in arrivals:
-            if self._is_habit(sorted_, arrival):
+            if self._took_habit(sorted_, arrival):
                 continue
             try:
                 speaker, kind = self._whose(arrival)
@@ -163,8 +163,8 @@ class Intake:
                 self._refuse(sorted_, arrival, error.reason, str(error))
         return sorted_
 
-    def _is_habit(self, sorted_: Sorted, arrival: Arrival) -> bool:
-        """Take the arrival if it is what its device always says; most of them are."""
+    def _took_habit(self, sorted_: Sorted, arrival: Arrival) -> bool:
+        """Take the arrival if it is what its device always says, and return whether it was."""
         sender, topic, payload, _ = arrival
         known = self._topics.get(topic)
         if known is None or known.kind != "tele" or len(payload) > PAYLOAD_LIMIT:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aftersales import ticket as tickets
 from aftersales.access import Role
-from aftersales.journal import Draft, Event
+from aftersales.journal import Draft
 from aftersales.machine import By, Facts
 from aftersales.ticket import Ticket, known_from, open_ticket
 from aftersales.triage import deserves_ticket, preventive_ticket
@@ -223,8 +223,3 @@ def note_on_ticket(
         ticket, entry = tickets.happened(ticket, type, data, by)
         _put(work, ticket, [entry])
     return ticket
-
-
-def timeline(work: Work, ticket: Ticket) -> Sequence[Event]:
-    """Return everything on record about ``ticket``, oldest first."""
-    return work.journal.of(ticket.id)

@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -37,7 +37,6 @@ class Settings(BaseSettings):
     zone: str = "Asia/Shanghai"
     keep_days: int = Field(400, ge=1, description="how long raw readings are kept")
     plan_limit_s: float = Field(2.0, gt=0, le=600)
-    admin_password: SecretStr | None = None
 
     @model_validator(mode="after")
     def _wide_needs_tls(self) -> "Settings":

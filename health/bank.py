@@ -5,7 +5,6 @@ and wherever the bank was stopped and restored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -36,10 +35,6 @@ class _Device(NamedTuple):
     def key(self) -> tuple[str, str, str]:
         """What must be the same for its state to be of use."""
         return self.id, self.profile.model.code, self.profile.digest
-
-
-def _by_time(alarm: Alarm) -> tuple[datetime, str, bool]:
-    return alarm.cleared_at or alarm.raised_at, alarm.id, alarm.cleared_at is not None
 
 
 class Bank:

@@ -6,7 +6,6 @@ import glob
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-_START_S = 20
+from tests.servers import free_port, stop, wait_for_port
+
+_STARTING_S = 0.3
 
 
 def program(name: str) -> str | None:
@@ -47,7 +48,7 @@ def postgres(folder: Path) -> Iterator[str]:
         **as_user,
     )
     assert made.returncode == 0, made.stderr
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
         stdout=subprocess.DEVNULL,
@@ -56,11 +57,11 @@ def postgres(folder: Path) -> Iterator[str]:
         **as_user,
     )
     try:
-        _wait(port)
+        wait_for_port(port, process)
+        time.sleep(_STARTING_S)  # it accepts connections a moment before it answers
         yield f"postgresql+psycopg://fieldcare@127.0.0.1:{port}/postgres"
     finally:
-        process.terminate()
-        process.wait(_START_S)
+        stop(process)
 
 
 def _open_the_way(folder: Path) -> None:
@@ -68,20 +69,3 @@ def _open_the_way(folder: Path) -> None:
     for parent in folder.parents:
         if parent.stat().st_uid == os.geteuid() and len(parent.parts) > 2:
             parent.chmod(parent.stat().st_mode | 0o011)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait(port: int) -> None:
-    until = time.monotonic() + _START_S
-    while time.monotonic() < until:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            time.sleep(0.3)
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"PostgreSQL did not answer on port {port} within {_START_S} s")

@@ -18,7 +18,6 @@ from desk.tickets import (
     move_ticket,
     note_on_ticket,
     report_fault,
-    timeline,
 )
 from equipment.device import BadRecord
 from equipment.words import Words
@@ -163,7 +162,7 @@ def test_a_report_counts_from_when_it_reached_us() -> None:
     ticket = report_fault(office, "CHEM-001", Words("不能开机", "does not start"), who)
     assert (ticket.kind, ticket.reported_at) == ("fault", called_at)
     with office.records.read() as work:
-        kept = {event.type: event for event in timeline(work, ticket)}
+        kept = {event.type: event for event in work.journal.of(ticket.id)}
     assert kept["ticket.reported"].at == called_at
     assert kept["ticket.opened"].at == NOW
 
