@@ -1,5 +1,5 @@
 /** One device: how each component is, what its telemetry says, which faults are open. */
-import { Drawer, Segmented, Skeleton } from "antd";
+import { Segmented, Skeleton } from "antd";
 import { lazy, Suspense, useState } from "react";
 import { useNow } from "../clock";
 import { useOpened } from "../opened";
@@ -12,6 +12,7 @@ import { quantity } from "../units";
 import type { ChartLine } from "./chart";
 import { LastSeen } from "./devices";
 import { Inject } from "./inject";
+import { Sheet } from "./sheet";
 import { StateMark, StateTag } from "./states";
 import { Trouble } from "./trouble";
 
@@ -23,27 +24,12 @@ const SPANS = {
 };
 
 export default function DeviceDrawer({ id }: { id: string }) {
-  const { say, pick } = useWords();
-  const { close } = useOpened();
+  const { pick } = useWords();
   const device = useDevice(id);
   return (
-    <Drawer
-      open
-      onClose={close}
-      size={760}
-      title={
-        <span className="drawer-title">
-          <b className="number">{id}</b>
-          <span className="drawer-words">{pick(device.data?.model_title)}</span>
-        </span>
-      }
-      closable={{ "aria-label": say("close") }}
-      className="drawer"
-    >
-      {device.isPending && <Skeleton active paragraph={{ rows: 12 }} />}
-      {device.isError && !device.data && <Trouble error={device.error} retry={() => void device.refetch()} />}
-      {device.data && <Body device={device.data} />}
-    </Drawer>
+    <Sheet name={id} words={pick(device.data?.model_title)} query={device}>
+      {(data) => <Body device={data} />}
+    </Sheet>
   );
 }
 

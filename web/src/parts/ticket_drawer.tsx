@@ -1,5 +1,5 @@
 /** One ticket: why it is there, what can be done, its promises, its visit, what happened. */
-import { Drawer, Skeleton, Timeline } from "antd";
+import { Timeline } from "antd";
 import { useNow } from "../clock";
 import { useOpened } from "../opened";
 import { useTicket } from "../queries";
@@ -11,30 +11,15 @@ import { Alarms } from "./alarms";
 import { Arrival } from "./arrival";
 import { CertificateChip } from "./certificate";
 import { PromiseCountdown } from "./promise_clock";
-import { Trouble } from "./trouble";
+import { Sheet } from "./sheet";
 
 export default function TicketDrawer({ id }: { id: string }) {
-  const { say, pick } = useWords();
-  const { close } = useOpened();
+  const { pick } = useWords();
   const ticket = useTicket(id);
   return (
-    <Drawer
-      open
-      onClose={close}
-      size={760}
-      title={
-        <span className="drawer-title">
-          <b className="number">{ticket.data?.number ?? id}</b>
-          <span className="drawer-words">{pick(ticket.data?.title)}</span>
-        </span>
-      }
-      closable={{ "aria-label": say("close") }}
-      className="drawer"
-    >
-      {ticket.isPending && <Skeleton active paragraph={{ rows: 12 }} />}
-      {ticket.isError && !ticket.data && <Trouble error={ticket.error} retry={() => void ticket.refetch()} />}
-      {ticket.data && <Body ticket={ticket.data} />}
-    </Drawer>
+    <Sheet name={ticket.data?.number ?? id} words={pick(ticket.data?.title)} query={ticket}>
+      {(data) => <Body ticket={data} />}
+    </Sheet>
   );
 }
 
