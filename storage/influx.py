@@ -18,7 +18,7 @@ import numpy as np
 from equipment.reading import Batch, Block, Note
 from storage.follow import TABLES, Following, put_floor, put_progress, state
 from storage.influx_link import Answer, Link, Refused, Server
-from storage.interface import Checkpoint, Series, Window
+from storage.interface import Backlog, Checkpoint, Series, Window
 from storage.merge import clipped, merged, windowed
 from storage.tail import StorageError, Tail, insert, newest, prune, since
 
@@ -63,6 +63,7 @@ class InfluxTelemetry:
             self._following.load(db)
         self._closing, self._work = threading.Event(), threading.Event()
         self._work.set()
+        self._why = ""
         self._forwarder = threading.Thread(target=self._forward, name="influx", daemon=True)
         self._forwarder.start()
 
@@ -97,12 +98,13 @@ class InfluxTelemetry:
             try:
                 more = self._forward_some()
             except Exception as error:  # the loop at the top of a thread
+                self._why = str(error)
                 bug = None if isinstance(error, StorageError) else error
                 log.warning("readings wait in the spool", extra={"why": str(error)}, exc_info=bug)
                 self._closing.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
-            pause_s = _FIRST_PAUSE_S
+            pause_s, self._why = _FIRST_PAUSE_S, ""
             if not more:
                 self._work.wait()
 
@@ -184,6 +186,15 @@ class InfluxTelemetry:
     def batches(self, after: int) -> Iterator[Batch]:
         """Yield the batches with an id above ``after``, oldest first, for a restart."""
         return self._tail.batches(after)
+
+    def backlog(self) -> Backlog:
+        """Return what is in the spool and not on the server yet."""
+        with self._tail.reading() as db:
+            sealed = state(db).sealed
+            batches, size = db.execute(
+                "SELECT count(*), coalesce(sum(length(blob)), 0) FROM tail WHERE id > ?", (sealed,)
+            ).fetchone()
+        return Backlog(batches, size, None, self._why)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from equipment.reading import Batch, Note
 from storage.influx import quoted, series_of, written
 from storage.influx_link import Link, Server
-from storage.interface import Checkpoint, Series, Window
+from storage.interface import Backlog, Checkpoint, Series, Window
 from storage.merge import windowed
 from storage.tail import StorageError
 
@@ -68,6 +68,10 @@ class InfluxReader:
     def batches(self, after: int) -> Iterator[Batch]:
         """Yield nothing: batches are the collector's."""
         return iter(())
+
+    def backlog(self) -> Backlog:
+        """Return an empty one: the spool is the collector's."""
+        return Backlog()
 
     def checkpoint(self) -> Checkpoint | None:
         """Return None: the rules run in the collector."""

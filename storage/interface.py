@@ -35,6 +35,19 @@ class Checkpoint:
     state: bytes
 
 
+class Backlog(NamedTuple):
+    """What is durable here and not on the server yet: batches, their bytes, and why.
+
+    ``oldest_at_ms`` is when the oldest of them was appended (ms UTC), ``why`` the last reason the
+    server gave or was given for; both empty when all is well.
+    """
+
+    batches: int = 0
+    bytes: int = 0
+    oldest_at_ms: int | None = None
+    why: str = ""
+
+
 class Telemetry(Protocol):
     """Readings and notes of devices. All instants are ms UTC; ranges are start <= t < end."""
 
@@ -70,6 +83,10 @@ class Telemetry(Protocol):
 
     def batches(self, after: int) -> Iterator[Batch]:
         """Yield the batches with an id above ``after``, oldest first, for a restart."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """Return what waits for a server; nothing ever does where there is none."""
         ...
 
     def checkpoint(self) -> Checkpoint | None:

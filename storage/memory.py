@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from equipment.reading import Batch, Note
-from storage.interface import Checkpoint, Series, Window
+from storage.interface import Backlog, Checkpoint, Series, Window
 from storage.merge import windowed
 
 
@@ -94,6 +94,10 @@ class MemoryTelemetry:
     def batches(self, after: int) -> Iterator[Batch]:
         """Yield the batches with an id above ``after``, oldest first."""
         yield from self._batches[max(after, 0) :]
+
+    def backlog(self) -> Backlog:
+        """Return an empty one: what is appended is in its place."""
+        return Backlog()
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""

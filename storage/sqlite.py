@@ -19,7 +19,7 @@ import numpy as np
 from equipment.reading import Batch, Note
 from storage.columns import decode, encode
 from storage.follow import EVER, TABLES, Following, put_floor, put_progress, state
-from storage.interface import Checkpoint, Series, Window
+from storage.interface import Backlog, Checkpoint, Series, Window
 from storage.merge import Part, clipped, merged, windowed
 from storage.tail import Tail, insert, newest, prune
 
@@ -205,6 +205,10 @@ class SqliteTelemetry:
         Those up to the checkpoint may be gone.
         """
         return self._tail.batches(after)
+
+    def backlog(self) -> Backlog:
+        """Return an empty one: what is appended is in its place."""
+        return Backlog()
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""

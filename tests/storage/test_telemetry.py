@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from equipment.reading import Batch
-from storage.interface import Checkpoint, Telemetry
+from storage.interface import Backlog, Checkpoint, Telemetry
 from storage.memory import MemoryTelemetry
 from storage.sqlite import SqliteTelemetry
 from tests.storage.given_influx import fresh_influx, fresh_influx2
@@ -213,3 +213,9 @@ def test_batches_after_the_checkpoint_can_be_replayed_as_they_were(store):
             assert list(mine.boots) == list(theirs.boots)
             assert mine.seqs.tolist() == theirs.seqs.tolist()
             assert mine.historical.tolist() == theirs.historical.tolist()
+
+
+def test_nothing_waits_once_everything_is_in_its_place(store):
+    store.append(readings(("A", 0, 1.0)))
+    store.raw("A", *EVER)
+    assert store.backlog() == Backlog(0, 0, None, "")
