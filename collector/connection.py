@@ -278,8 +278,10 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def part(self, reason: Reason) -> None:
-        """Close, and tell a client of MQTT 5 why."""
-        if not self.closing:
+        """Close, and tell why: a client of MQTT 5, or one that waits for its welcome."""
+        if self.dialogue is None and self.version:
+            self.refuse(reason)
+        elif not self.closing:
             if self.version == packets.V5:
                 self._transport.write(packets.encode(Disconnect(reason), self.version))
             self.close()

@@ -117,6 +117,14 @@ class Endpoint:
         message = Publish(topic, payload, qos, retain=retain)
         self._loop.call_soon_threadsafe(self._publish, message, operator_principal(), None)
 
+    def cut(self, user: str, *, forget: bool = False) -> None:
+        """End what ``user`` has open, at once: its credential holds no longer.
+
+        With ``forget`` its sessions end too, and with them the letters that wait for it.
+        """
+        with contextlib.suppress(RuntimeError):  # the loop is gone after stop
+            self._loop.call_soon_threadsafe(self._cut, user, forget)
+
     def kept(self, receipts: Sequence[Any]) -> None:
         """Release what is committed; called by the committer."""
         with contextlib.suppress(RuntimeError):  # the loop is gone after stop
@@ -334,6 +342,21 @@ class Endpoint:
             self._wills.pop(session).timer.cancel()
 
     # -- going
+
+    def _cut(self, user: str, forget: bool) -> None:
+        """Part with every connection of ``user``, also one whose password is being checked."""
+        for connection in tuple(self._connections):
+            if connection.connect is not None and (connection.connect.username or "") == user:
+                connection.part(Reason.NOT_AUTHORIZED)
+        effects = Effects()
+        for session in self.exchange.sessions_of(user) if forget else ():
+            if session.connection is not None:
+                self.lost(session.connection)
+            self._will_now(session)
+            self.exchange.end(session, effects)
+        if effects.changes:
+            self.submit(None, Handful(effects, [], 0), 0)
+        log.info("client cut off", extra={"user": user, "forgotten": forget})
 
     def _will(self, dialogue: Dialogue, connect: Connect | None) -> None:
         """Publish the will of a vanished client, or put it off as it had asked."""

@@ -129,6 +129,10 @@ class Exchange:
                 del self._of_user[session.client.user]
             effects.changes.append(SessionGone(session.client))
 
+    def sessions_of(self, user: str) -> tuple[Session, ...]:
+        """Return the sessions that ``user`` has."""
+        return tuple(self._of_user.get(user, {}).values())
+
     def expired(self, now: float) -> Iterator[Session]:
         """Yield the sessions whose client stayed away for too long."""
         for session in self.sessions.values():
