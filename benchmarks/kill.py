@@ -8,6 +8,7 @@ python -m benchmarks.kill [kills]
 """
 
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -64,10 +65,15 @@ def serve(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def served(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run ``serve`` on ``folder`` in a process of its own; yield it and its port."""
     command = [sys.executable, "-m", "benchmarks.kill", "serve", str(folder)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
     )
     assert process.stdout is not None
     try:
@@ -78,7 +84,7 @@ def _served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         process.stdout.close()
 
 
-def _acked(file: Path) -> dict[str, list[int]]:
+def acknowledged(file: Path) -> dict[str, list[int]]:
     """Return the acknowledged numbers of each device."""
     found: dict[str, list[int]] = defaultdict(list)
     if file.exists():
@@ -93,7 +99,7 @@ def _push_and_kill(
 ) -> float:
     """Kill the server ``after_s`` into the load; return how long its start took."""
     began = time.perf_counter()
-    with _served(folder) as (server, port):
+    with served(folder) as (server, port):
         started_s = time.perf_counter() - began
         size = file.stat().st_size if file.exists() else 0
         command = [sys.executable, "-m", "benchmarks.load", f"--port={port}", f"--acked={file}"]
@@ -137,19 +143,19 @@ def run(
     start_ms = int((wall_clock() - timedelta(days=60)).timestamp() * 1000)
     first_seq, again, starts = 0, 0, []
     for turn in range(kills):
-        before = {device: len(seqs) for device, seqs in _acked(file).items()}
+        before = {device: len(seqs) for device, seqs in acknowledged(file).items()}
         after_s = chance.uniform(*within_s)
         starts.append(
             _push_and_kill(folder, file, first_seq, start_ms + turn, messages, after_s=after_s)
         )
-        acked = _acked(file)
+        acked = acknowledged(file)
         new = {device: seqs[before.get(device, 0) :] for device, seqs in acked.items()}
         last = min(max(acked[device], default=-1) for device in DEVICES)
         first_seq = max(0, last + 1 - OVERLAP)
         again += sum(seq >= first_seq for seqs in new.values() for seq in seqs)
-    with _served(folder):
+    with served(folder):
         pass  # one more start: what was stored last is read again
-    stored, acked = _stored(folder, start_ms), _acked(file)
+    stored, acked = _stored(folder, start_ms), acknowledged(file)
     numbers = {(device, seq) for device, seqs in acked.items() for seq in seqs}
     return Tally(
         kills,

@@ -121,7 +121,7 @@ def _lane(plan: Plan, number: int) -> _Lane:
     return _Lane(device, sent, plan.window, seqs, _connect(plan, device))
 
 
-def _acks(data: bytes) -> Iterator[tuple[int, int]]:
+def acknowledgements(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield (packet size, reason) of every complete PUBACK."""
     pos = 0
     while pos + 2 <= len(data):
@@ -148,7 +148,7 @@ def _receive(lane: _Lane, log: int | None, boot: str) -> None:
         lane.tail = b""
     else:
         pos = 0
-        for size, reason in _acks(data):
+        for size, reason in acknowledgements(data):
             pos += size
             lane.acked += reason >= 0
             lane.refused += reason >= 0x80

@@ -24,11 +24,19 @@ class Influx2Server:
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         self._folder = folder
+        self._program = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, program: str) -> None:
+        """Start it for the first time, and set it up."""
+        self._program = program
+        self.start_again()
+        self._set_up()
+
+    def start_again(self) -> None:
+        """Start it on the data it has, and return when it answers."""
         command = [
-            program, "--reporting-disabled", "--log-level", "error",
+            self._program, "--reporting-disabled", "--log-level", "error",
             "--http-bind-address", self.url.removeprefix("http://"),
             "--bolt-path", self._folder / "bolt", "--sqlite-path", self._folder / "sqlite",
             "--engine-path", self._folder / "engine",
@@ -40,7 +48,6 @@ class Influx2Server:
         while time.monotonic() < until:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{self.url}/health").is_success:
-                    self._set_up()
                     return
             time.sleep(0.1)
         raise TimeoutError(f"influxd2 did not start: {(self._folder / 'log').read_text()[-2000:]}")
@@ -57,10 +64,22 @@ class Influx2Server:
         made = httpx.post(f"{self.url}/api/v2/buckets", json=asked, headers=authorised)
         made.raise_for_status()
 
+    def kill(self) -> None:
+        """Kill it, as if the power had gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)  # the only signal it takes as a wish
             self._process.wait(20)
+
+
+def here() -> bool:
+    """Return whether there is such a server on this machine."""
+    return shutil.which("influxd2") is not None
 
 
 @contextlib.contextmanager
