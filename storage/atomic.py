@@ -1,0 +1,45 @@
+"""Atomic: a small file that is either as it was or as it is to be, and tells when it is neither."""
+
+import logging
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+_MAGIC: Final = b"FCFILE\x00\x01"
+_HEAD: Final = len(_MAGIC) + 4
+
+
+def put(path: Path, content: bytes) -> None:
+    """Replace the file durably. Raises OSError; the file is then as it was."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        file.write(_MAGIC + zlib.crc32(content).to_bytes(4, "little") + content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def get(path: Path) -> bytes | None:
+    """Return the content, or None when there is no file or it is damaged, which is told."""
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    content = found[_HEAD:]
+    if found[:_HEAD] != _MAGIC + zlib.crc32(content).to_bytes(4, "little"):
+        log.error("a file is damaged and is taken as missing", extra={"file": str(path)})
+        return None
+    return content
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
