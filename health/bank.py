@@ -13,7 +13,7 @@ from equipment.catalog import Metric
 from equipment.reading import Batch, Note
 from health.alarm import Alarm
 from health.evidence import alarm_of, cleared
-from health.passes import Places, before, flat, passes
+from health.passes import Places, Rows, before, passes, rows_of
 from health.profile import Profile, RuleRow
 from health.recent import Recent
 from health.rules import RULES
@@ -49,7 +49,6 @@ class Bank:
         self._owner: list[tuple[int, Metric]] = []
         self._rules: list[tuple[Rule, Seats]] = [(rule(), Seats()) for rule in RULES]
         self._active: dict[tuple[int, int], Alarm] = {}
-        self._scratch = np.zeros(0, np.int64)
         for device, model in models.items():
             self.add(device, model)
 
@@ -93,16 +92,14 @@ class Bank:
     def step(self, batch: Batch) -> list[Alarm]:
         """Take in a batch and return the alarms it raised and cleared, in order of event time."""
         alarms: list[Alarm] = []
-        flats = flat(batch.blocks, self._places)
-        if len(self._scratch) != len(self._series.state):
-            self._scratch = np.zeros(len(self._series.state), np.int64)
+        parts = rows_of(batch.blocks, self._places)
         for note in self._maintenance(batch.notes):
-            series = self._places.series(note.device)
-            pairs = [before(part, series, note.at_ms) for part in flats]
+            device = self._places.number[note.device]
+            pairs = [before(part, device, note.at_ms) for part in parts]
             alarms += self._read([early for early, _ in pairs])
-            flats = [rest for _, rest in pairs]
+            parts = [rest for _, rest in pairs]
             alarms += self._maintain(note)
-        alarms += self._read(flats)
+        alarms += self._read(parts)
         return sorted(
             alarms, key=lambda a: (a.cleared_at or a.raised_at, a.id, a.cleared_at is None)
         )
@@ -132,8 +129,8 @@ class Bank:
                 for seat in mine[rule.forget(mine)]:
                     yield cleared(self._active.pop((number, int(seat))), note.at_ms)
 
-    def _read(self, flats: Sequence[Readings]) -> Iterator[Alarm]:
-        for readings in passes(flats, self._scratch):
+    def _read(self, parts: Sequence[Rows]) -> Iterator[Alarm]:
+        for readings in passes(parts):
             seen, buckets, loud = self._series.step(readings)
             if len(buckets.by):
                 yield from self._feed_buckets(seen, buckets)

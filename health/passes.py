@@ -1,14 +1,19 @@
-"""Passes: the readings of a batch, ordered so that each pass has one reading per series."""
+"""Passes: the readings of a batch, ordered so that each pass has one reading per series.
+
+A device's rows are put in order of time; a pass has the k-th row of every device, so a row is
+sorted once for all its metrics.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
 from equipment.catalog import DeviceModel
-from equipment.reading import Block, Ints
+from equipment.reading import Block, Floats, Ints
 from health.series import Readings
-from health.table import Picks
+from health.table import Flags, Picks
 
 
 class Places:
@@ -31,18 +36,19 @@ class Places:
         number = self.number[device]
         return range(self.first[number], self.first[number] + len(self.models[number].metrics))
 
-    def of(self, block: Block) -> Picks:
-        """Return (rows, metrics) series numbers, -1 where there is none."""
-        table = self._tables.get(block.metrics)
-        if table is None or len(table) != len(self.models) + 1:
-            table = self._tables[block.metrics] = self._table(block.metrics)
-        last = len(self.models)
-        rows = np.fromiter(map(self.number.get, block.devices, repeat(last)), np.int64, len(block))
-        return table.take(rows, axis=0)
+    def devices(self, block: Block) -> Picks:
+        """Return the number of the device of each row, -1 where there is none."""
+        return np.fromiter(map(self.number.get, block.devices, repeat(-1)), np.int64, len(block))
+
+    def table(self, metrics: tuple[str, ...]) -> Picks:
+        """Return (devices, metrics) series numbers, -1 where there is none."""
+        table = self._tables.get(metrics)
+        if table is None or len(table) != len(self.models):
+            table = self._tables[metrics] = self._table(metrics)
+        return table
 
     def _table(self, metrics: tuple[str, ...]) -> Picks:
-        """One row per device, and a last one of -1 for all others."""
-        table = np.full((len(self.models) + 1, len(metrics)), -1)
+        table = np.full((len(self.models), len(metrics)), -1)
         offsets: dict[str, Picks] = {}
         for number, model in enumerate(self.models):
             if model.code not in offsets:
@@ -53,69 +59,83 @@ class Places:
         return table
 
 
-def flat(blocks: Sequence[Block], places: Places) -> list[Readings]:
-    """Return the known readings of each block, row by row."""
-    flats = []
-    for block in blocks:
-        if not len(block):
-            continue
-        series = places.of(block).ravel()
-        wide = len(block.metrics)
+class Rows(NamedTuple):
+    """Rows of one block of known devices. ``table`` gives the series of a device's metrics."""
+
+    device: Picks
+    at_ms: Ints
+    values: Floats
+    historical: Flags
+    table: Picks
+
+    def only(self, picks: Picks | Flags) -> "Rows":
+        """Return some of the rows."""
+        return Rows(
+            self.device[picks], self.at_ms[picks], self.values[picks], self.historical[picks],
+            self.table,
+        )  # fmt: skip
+
+    def readings(self) -> Readings:
+        """Return the values that have a series, row by row."""
+        series, wide = self.table.take(self.device, axis=0).ravel(), self.table.shape[1]
         readings = Readings(
             series,
-            np.repeat(block.at_ms, wide),
-            block.values.ravel(),
+            np.repeat(self.at_ms, wide),
+            self.values.ravel(),
             np.zeros(len(series), np.int64),
-            np.repeat(block.historical, wide),
+            np.repeat(self.historical, wide),
         )
         known = series >= 0
-        flats.append(readings if known.all() else readings.only(known))
-    return flats
+        return readings if known.all() else readings.only(known)
 
 
-def passes(flats: Sequence[Readings], scratch: Ints) -> Iterator[Readings]:
-    """Yield readings so that no pass holds a series twice, each series' in order of time.
+def rows_of(blocks: Sequence[Block], places: Places) -> list[Rows]:
+    """Return the rows of known devices, block by block."""
+    found = []
+    for block in blocks:
+        device, table = places.devices(block), places.table(block.metrics)
+        rows = Rows(device, block.at_ms, block.values, block.historical, table)
+        known = device >= 0
+        found.append(rows if known.all() else rows.only(known))
+    return found
 
-    ``scratch`` has a place per series; its content does not matter and is overwritten.
-    """
-    parts = [part for part in flats if len(part.series)]
-    if sum(len(part.series) for part in parts) == _distinct(parts, scratch):
-        yield from parts
+
+def passes(parts: Sequence[Rows]) -> Iterator[Readings]:
+    """Yield readings so that no pass holds a series twice, each series' in order of time."""
+    parts = [part for part in parts if len(part.device)]
+    if not parts:
         return
-    everything = Readings(
-        np.concatenate([part.series for part in parts]),
-        np.concatenate([part.at_ms for part in parts]),
-        np.concatenate([part.value for part in parts]),
-        np.concatenate([part.gap_ms for part in parts]),
-        np.concatenate([part.historical for part in parts]),
-    )
-    order = np.lexsort((everything.at_ms, everything.series))
-    ordered = everything.series[order]
-    new = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    rank = np.arange(len(ordered)) - np.repeat(new, np.diff(np.r_[new, len(ordered)]))
-    by_rank = np.argsort(rank, kind="stable")
-    for picks in np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1]):
-        yield everything.only(picks)
+    device = np.concatenate([part.device for part in parts])
+    order = np.lexsort((np.concatenate([part.at_ms for part in parts]), device))
+    sorted_ = device[order]
+    new = np.flatnonzero(np.r_[True, sorted_[1:] != sorted_[:-1]])
+    rank = np.arange(len(order)) - np.repeat(new, np.diff(np.r_[new, len(order)]))
+    by_rank = order[np.argsort(rank, kind="stable")]
+    ends = np.cumsum([len(part.device) for part in parts])
+    for picks in np.split(by_rank, np.cumsum(np.bincount(rank))[:-1]):
+        yield _together([rows.readings() for rows in _picked(parts, ends, picks)])
 
 
-def _distinct(parts: Sequence[Readings], scratch: Ints) -> int:
-    """Return how many different series the parts hold, counting at most once per place."""
-    start, count = 0, 0
-    for part in parts:
-        scratch.put(part.series, np.arange(start, start + len(part.series)))
-        start += len(part.series)
-    start = 0
-    for part in parts:
-        mine = np.arange(start, start + len(part.series))
-        count += int((scratch.take(part.series) == mine).sum())
-        start += len(part.series)
-    return count
+def _picked(parts: Sequence[Rows], ends: Picks, picks: Picks) -> Iterator[Rows]:
+    """Yield the picked rows of each part; rows are counted through all parts."""
+    if len(parts) == 1:
+        yield parts[0].only(picks)
+        return
+    owner = np.searchsorted(ends, picks, side="right")
+    for number, (part, end) in enumerate(zip(parts, ends, strict=True)):
+        mine = picks[owner == number]
+        if len(mine):
+            yield part.only(mine - (end - len(part.device)))
 
 
-def before(readings: Readings, series: range, until_ms: int) -> tuple[Readings, Readings]:
-    """Split readings into those of ``series`` up to an instant, and all the others."""
-    mine = (readings.series >= series.start) & (readings.series < series.stop)
-    early = np.flatnonzero(mine & (readings.at_ms <= until_ms))
-    rest = np.ones(len(mine), np.bool_)
-    rest[early] = False
-    return readings.only(early), readings.only(rest)
+def _together(several: Sequence[Readings]) -> Readings:
+    if len(several) == 1:
+        return several[0]
+    columns = zip(*several, strict=True)
+    return Readings(*(np.concatenate(column) for column in columns))
+
+
+def before(rows: Rows, device: int, until_ms: int) -> tuple[Rows, Rows]:
+    """Split rows into those of ``device`` up to an instant, and all the others."""
+    early = (rows.device == device) & (rows.at_ms <= until_ms)
+    return rows.only(early), rows.only(~early)
