@@ -1,8 +1,9 @@
 """Replay: a file goes the way of live messages, at any speed.
 
-Tables (CSV) become messages of one device by a mapping; JSON lines are messages already, one
-``{"topic": ..., "payload": {...}}`` each. The boot id is made of the file's content and the
-mapping, and the sequence number is the row: the same file again is a duplicate, whatever the speed.
+Tables (CSV) become messages of one device by a mapping; exports in line protocol those of many;
+JSON lines are messages already, one ``{"topic": ..., "payload": {...}}`` each. The boot id is made
+of the file's content and the mapping, and the sequence number is the row: the same file again is a
+duplicate, whatever the speed.
 """
 
 import csv
@@ -22,6 +23,8 @@ from typing import IO, Any, Final, NamedTuple
 import msgspec
 
 from collector.committer import Committer, Parcel
+from collector.export import Export, Points
+from collector.line_protocol import BadLine, point, whole_lines
 from collector.mapping import BadMapping, BadRow, Mapping, Rows
 from desk.arrival import Arrival
 from equipment.wire import encode
@@ -30,7 +33,9 @@ _PARCEL: Final = 500
 _WAITING: Final = 20_000
 _BAD_KEPT: Final = 100
 _HASHED: Final = 1 << 20
+_LONGEST: Final = 1 << 20
 _JSON_LINES: Final = (".jsonl", ".ndjson")
+_LINE_PROTOCOL: Final = (".lp", ".line", ".influx")
 
 
 class Bad(NamedTuple):
@@ -42,11 +47,15 @@ class Bad(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """How far it is: bytes of the file, messages handed in, rows left out (the first 100 kept)."""
+    """How far it is: bytes of the file, messages handed in, rows left out (the first 100 kept).
+
+    ``passed_over`` counts lines of an export that are good and about something else.
+    """
 
     read: int
     size: int
     messages: int = 0
+    passed_over: int = 0
     bad_rows: int = 0
     bad: list[Bad] = field(default_factory=list)
 
@@ -118,7 +127,7 @@ def replay(
     path: Path,
     committer: Committer,
     *,
-    mapping: Mapping | None = None,
+    mapping: Mapping | Export | None = None,
     speed: float = 0.0,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[Progress]:
@@ -151,15 +160,32 @@ def _opened(path: Path) -> Iterator[tuple[IO[str], Callable[[], int]]]:
         yield io.TextIOWrapper(plain, "utf-8-sig", "replace", newline=""), raw.tell
 
 
+def _kind(path: Path) -> str:
+    return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+
+
+def is_export(path: Path) -> bool:
+    """Return whether the file at ``path`` is named like one in line protocol."""
+    return _kind(path) in _LINE_PROTOCOL
+
+
 def _messages(
-    path: Path, lines: IO[str], mapping: Mapping | None, progress: Progress
+    path: Path, file: IO[str], mapping: Mapping | Export | None, progress: Progress
 ) -> Iterator[_Message]:
-    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if kind in _JSON_LINES:
-        return _from_lines(_numbered(iter(lines), progress), progress)
-    if mapping is None:
+    lines = _pieces(file)
+    if _kind(path) in _JSON_LINES:
+        return _from_lines(_numbered(lines, progress), progress)
+    if is_export(path) and not isinstance(mapping, Mapping):
+        return _from_export(path, lines, mapping or Export(), progress)
+    if not isinstance(mapping, Mapping):
         raise BadMapping(f"{path.name}: a table needs a mapping of its columns")
     return _from_table(path, lines, mapping, progress)
+
+
+def _pieces(file: IO[str]) -> Iterator[str]:
+    """Yield lines; one beyond 1 MiB comes in pieces, so that no file fills the memory."""
+    while piece := file.readline(_LONGEST):
+        yield piece
 
 
 def _from_lines(lines: Iterator[tuple[int, str]], progress: Progress) -> Iterator[_Message]:
@@ -184,8 +210,33 @@ def _time_of(payload: bytes) -> int | None:
         return None
 
 
+def _from_export(
+    path: Path, lines: Iterator[str], export: Export, progress: Progress
+) -> Iterator[_Message]:
+    boot = _boot(path, export)
+    points = Points(export)
+    born = set()
+    for number, line in whole_lines(_numbered(lines, progress)):
+        try:
+            found = points.reading(point(line), boot)
+        except (BadLine, BadRow) as error:
+            progress.left_out(number, str(error))
+            continue
+        if found is None:
+            progress.passed_over += 1
+            continue
+        where, reading = found
+        at_ms = reading.t or 0
+        if where not in born:
+            born.add(where)
+            birth = points.birth(boot, where.device, at_ms)
+            topic = where._replace(kind="birth").topic
+            yield _Message(at_ms, Arrival(None, topic, encode(birth)))
+        yield _Message(at_ms, Arrival(None, where.topic, encode(reading)))
+
+
 def _from_table(
-    path: Path, lines: IO[str], mapping: Mapping, progress: Progress
+    path: Path, lines: Iterator[str], mapping: Mapping, progress: Progress
 ) -> Iterator[_Message]:
     boot = _boot(path, mapping)
     topic = mapping.address.topic
@@ -222,7 +273,7 @@ def _numbered(lines: Iterator[Any], progress: Progress) -> Iterator[tuple[int, A
             return
 
 
-def _boot(path: Path, mapping: Mapping) -> str:
+def _boot(path: Path, mapping: Mapping | Export) -> str:
     digest = hashlib.sha256(msgspec.json.encode(mapping, order="sorted"))
     with path.open("rb") as file:
         while block := file.read(_HASHED):

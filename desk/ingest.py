@@ -9,6 +9,7 @@ alarms.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -118,6 +119,14 @@ class Ingest:
             self.act(batch)
         except (ArithmeticError, LookupError, TypeError, ValueError):
             log.exception("the rules cannot judge a batch; it stays stored", extra={"id": batch.id})
+
+    def births(self) -> Mapping[str, Any]:
+        """Return what each device declared last, for ``set_births``."""
+        return self._intake.births()
+
+    def set_births(self, births: Mapping[str, Any]) -> None:
+        """Understand devices as they had declared then, those without a birth as catalogued."""
+        self._intake.set_births(births)
 
     def active(self) -> Sequence[Alarm]:
         """Return the alarms that the rules hold raised."""

@@ -297,7 +297,7 @@ class Intake:
         """Return what ``restore`` needs."""
         return {
             "tallies": {device: tally.state() for device, tally in self.tallies.items()},
-            "births": {s.device: s.birth for s in self._speakers.values() if s.birth},
+            "births": self.births(),
             "quarantined": self.quarantined,
         }
 
@@ -306,9 +306,18 @@ class Intake:
         self.quarantined = dict(state["quarantined"])
         for device, tally in state["tallies"].items():
             self._set_tally(device, Tally.restored(tally))
-        for device, (boot, declared) in state["births"].items():
-            if device in self._speakers:
-                self._learn(self._speakers[device], boot, msgspec.convert(declared, list[Declared]))
+        self.set_births(state["births"])
+
+    def births(self) -> dict[str, tuple[str, list[Declared]]]:
+        """Return the boot and the metrics that each device declared last."""
+        return {s.device: s.birth for s in self._speakers.values() if s.birth}
+
+    def set_births(self, births: Mapping[str, Any]) -> None:
+        """Understand every device as it declared in ``births``, without one as catalogued."""
+        for device, speaker in self._speakers.items():
+            boot, declared = births.get(device, ("", []))
+            self._learn(speaker, boot, msgspec.convert(declared, list[Declared]))
+            speaker.birth = speaker.birth if device in births else None
 
     def _set_tally(self, device: str, tally: Tally) -> None:
         self.tallies[device] = tally

@@ -308,3 +308,22 @@ def test_a_batch_the_rules_cannot_judge_does_not_forbid_the_next_start() -> None
     assert ingest.resume() == 2
     ingest.keep([tele(2), tele(3)])
     assert ingest.tallies["CHEM-001"].duplicate == 1
+
+
+def test_units_told_for_a_file_do_not_outlast_it() -> None:
+    world = World()
+    world.hear(birth(wash_vacuum="bar"))
+    before = world.ingest.births()
+    other = TOPIC.replace("001/tele", "002/tele")
+    world.hear(birth(wash_vacuum="mbar"), tele(s=1))
+    elsewhere = birth(wash_vacuum="bar")._replace(
+        sender="CHEM-002", topic=other.replace("tele", "birth")
+    )
+    world.hear(elsewhere)
+    world.ingest.set_births(before)
+    world.hear(tele(s=2, m={"wash_vacuum": -0.7}), tele(s=2, sender="CHEM-002", topic=other))
+    last = world.telemetry.last(["CHEM-001", "CHEM-002"])
+    assert {device: one["wash_vacuum"][1] for device, one in last.items()} == {
+        "CHEM-001": pytest.approx(-70.0),
+        "CHEM-002": -70.0,
+    }

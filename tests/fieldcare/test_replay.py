@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector.given_lines import line
 from tests.fieldcare.given_process import cli
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -97,3 +98,30 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path: Path) -> None:
         code, said = cli("replay", run, *arguments, "--data", tmp_path / "data")
         assert (code, says in said) == (2, True), said
         shutil.rmtree(tmp_path / "data", ignore_errors=True)
+
+
+def test_an_export_goes_to_its_devices_and_again_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for device in ("CHEM-001", "CHEM-002"):
+        cli("device", "add", device, "--model", "CHEM", "--site", "S1", "--data", data)
+    export = tmp_path / "year.lp.gz"
+    lines = ["# DML", "broken"]
+    for device in ("CHEM-001", "CHEM-002", "CHEM-009"):
+        tags = {"site": "S1", "device": device, "model": "CHEM"}
+        lines += [
+            line("chem", tags, {"wash_vacuum": -50.0 - n / 1000}, (START_S + 60 * n) * 10**9)
+            for n in range(100)
+        ]
+    export.write_bytes(gzip.compress("\n".join(lines).encode()))
+    code, said = cli("replay", export, "--data", data)
+    assert (code, "303 messages, 1 bad rows" in said) == (0, True), said
+    assert "line 2: no field" in said
+    assert [device in said.partition("alarms")[2] for device in ("CHEM-001", "CHEM-002")] == [
+        True
+    ] * 2
+    assert without_log(cli("replay", export, "--data", data)[1]) == without_log(said)
+    assert "'CHEM-009' is not registered" in cli("quarantine", "--data", data)[1]
+
+
+def without_log(said: str) -> list[str]:
+    return [row for row in said.splitlines() if not row.startswith("{")]
