@@ -56,7 +56,7 @@ def batch(devices: np.ndarray, at: int, rng: np.random.Generator) -> Batch:
                 values=np.rint(values * SHIFT) / SHIFT,
                 boots=["7f3a"] * n,
                 seqs=np.full(n, at // 10_000, np.int64),
-                historical=np.zeros(n, np.bool_),
+                lateness=np.zeros(n, np.int8),
             )
         ]
     )

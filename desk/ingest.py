@@ -8,6 +8,7 @@ alarms.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -79,10 +80,10 @@ class Ingest:
         if sorted_.refused:
             self._quarantine(sorted_.refused)
             sorted_.refused.clear()
-        batch = Batch(sorted_.blocks(), sorted_.notes)
+        batch = Batch(sorted_.blocks(), sorted_.notes, received_ms=sorted_.now_ms)
         if batch:
             self._newest = self._telemetry.append(batch)
-            batch = Batch(batch.blocks, batch.notes, self._newest)
+            batch = replace(batch, id=self._newest)
         self._pending = None
         return batch
 

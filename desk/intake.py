@@ -14,7 +14,7 @@ from desk.arrival import Arrival
 from equipment.catalog import DeviceModel
 from equipment.dialect import Columns, Dialect, dialect
 from equipment.quarantine import Quarantined
-from equipment.reading import Block, Note
+from equipment.reading import HISTORICAL, LIVE, Block, Note
 from equipment.sequence import Tally
 from equipment.wire import (
     PAYLOAD_LIMIT,
@@ -33,7 +33,7 @@ PAYLOAD_KEPT = 4096
 TOPIC_KEPT, WHY_KEPT = 300, 1000
 _TOPICS_CACHED = 200_000
 _DIALECTS_CACHED = 1000
-_Row = tuple[str, int, str, int, bool]  # device, ms UTC, boot, sequence, historical
+_Row = tuple[str, int, str, int, int]  # device, ms UTC, boot, sequence, lateness
 
 
 class Registered(NamedTuple):
@@ -76,7 +76,7 @@ class _Rows(NamedTuple):
     rows: list[_Row]
 
     def block(self, metrics: tuple[str, ...]) -> Block:
-        devices, at_ms, boots, seqs, historical = zip(*self.rows, strict=True)
+        devices, at_ms, boots, seqs, lateness = zip(*self.rows, strict=True)
         return Block(
             metrics,
             devices,
@@ -84,7 +84,7 @@ class _Rows(NamedTuple):
             np.fromiter(self.values, np.float64, len(self.values)).reshape(len(devices), -1),
             boots,
             np.array(seqs, dtype=np.int64),
-            np.array(historical, dtype=np.bool_),
+            np.array(lateness, dtype=np.int8),
         )
 
 
@@ -97,6 +97,11 @@ class Sorted:
     rows: dict[tuple[str, ...], _Rows] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     refused: list[Quarantined] = field(default_factory=list)
+
+    @property
+    def now_ms(self) -> int:
+        """When they came in, ms UTC."""
+        return self.latest_ms - FUTURE_LIMIT_MS
 
     def block(self, metrics: tuple[str, ...]) -> _Rows:
         """Return where rows with ``metrics`` are collected."""
@@ -187,7 +192,7 @@ class Intake:
         tally.stored += 1
         values, rows = sorted_.block(habit.metrics)
         values.extend(astuple(message.m))
-        rows.append((speaker.device, message.t, boot, seq, message.h != 0))
+        rows.append((speaker.device, message.t, boot, seq, HISTORICAL if message.h else LIVE))
         return True
 
     def _whose(self, arrival: Arrival) -> _Topic:
@@ -218,7 +223,7 @@ class Intake:
     def _take_rows(
         self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker, message: Tele, rows: Any
     ) -> None:
-        boot, seq, historical = message.b, message.s, message.h != 0
+        boot, seq, lateness = message.b, message.s, HISTORICAL if message.h else LIVE
         device, columns_of = speaker.device, speaker.dialect.columns
         for at_ms, _ in rows:
             if at_ms > sorted_.latest_ms:
@@ -237,7 +242,7 @@ class Intake:
             stored = True
             block = sorted_.block(columns.metrics)
             block.values.extend(sent.values() if columns.plain else _converted(sent, columns))
-            block.rows.append((device, at_ms, boot, seq, historical))
+            block.rows.append((device, at_ms, boot, seq, lateness))
             if columns.plain and message.r is None:
                 speaker.habit = _Habit(instant_decoder(columns.metrics), columns.metrics)
         speaker.tally.stored += stored or not refused
@@ -246,7 +251,7 @@ class Intake:
 
     def _take_note(self, sorted_: Sorted, arrival: Arrival, known: _Topic, message: Any) -> None:
         speaker, kind = known
-        at_ms = getattr(message, "t", 0) or sorted_.latest_ms - FUTURE_LIMIT_MS
+        at_ms = getattr(message, "t", 0) or sorted_.now_ms
         if at_ms > sorted_.latest_ms:
             raise _ahead(at_ms, sorted_.latest_ms)
         seq = getattr(message, "s", -1)

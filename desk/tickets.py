@@ -80,7 +80,7 @@ def _act_on_one(work: Work, alarm: Alarm, now: datetime) -> Ticket | None:
     if fault.closed_at is not None:
         _withdraw(work, fault, now)
         return None
-    return None if alarm.evidence.get("historical") else open_for(work, fault, now)
+    return None if alarm.deferred else open_for(work, fault, now)
 
 
 def _heard(alarm: Alarm, now: datetime) -> Draft:

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int8]
+
+LIVE, LATE, HISTORICAL, AHEAD, OLD = range(5)
+"""How a row came in time: as it was measured; within a day; marked as history; with an instant that
+is ahead of our clock; older than a day though nobody marked it. Decided once, when it came in."""
 
 
 class Reading(NamedTuple):
@@ -26,7 +31,7 @@ class Block:
 
     ``values`` is (rows, metrics), float64, in the catalogue's units, finite.
     ``boots`` and ``seqs`` are the message key of each row (a batch message gives all its rows
-    the same key). ``historical`` marks rows that are stored but never notified.
+    the same key). ``lateness`` is a code of LIVE, LATE, HISTORICAL, AHEAD, OLD for each row.
     """
 
     metrics: tuple[str, ...]
@@ -35,7 +40,7 @@ class Block:
     values: Floats
     boots: Sequence[str]
     seqs: Ints
-    historical: NDArray[np.bool_]
+    lateness: Codes
 
     def __len__(self) -> int:
         return len(self.devices)
@@ -61,11 +66,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is committed, and acknowledged, in one go. ``id`` is 0 until it is stored."""
+    """What is committed, and acknowledged, in one go. ``id`` is 0 until it is stored.
+
+    ``received_ms`` is when it came in, ms UTC of our own clock.
+    """
 
     blocks: Sequence[Block] = ()
     notes: Sequence[Note] = ()
     id: int = field(default=0, compare=False)
+    received_ms: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.blocks or self.notes)

@@ -43,7 +43,7 @@ class Alarm:
 
     ``rule`` is the rule's id in the profile, ``state`` an NE 107 code. ``evidence`` is JSON-able:
     rule kind and version, profile and version, parameters, window ([[ms UTC, value], ...]),
-    statistics, and ``historical`` when the readings were.
+    statistics, and ``late`` or ``historical`` when the reading that raised it was.
     """
 
     id: str
@@ -57,6 +57,11 @@ class Alarm:
     cleared_at: datetime | None
     says: Words
     evidence: Mapping[str, Any]
+
+    @property
+    def deferred(self) -> bool:
+        """Whether it was raised on what was not live: it then notifies nobody by itself."""
+        return bool(self.evidence.get("late") or self.evidence.get("historical"))
 
     @property
     def react_by(self) -> datetime | None:

@@ -190,7 +190,7 @@ class Bank:
         return alarm_of(
             device.id, device.profile, metric, row=seats.rows[key[1]], rule=rule, seat=key[1],
             at_ms=at_ms, value=float(readings.value[place]), points=points,
-            historical=bool(readings.historical[place]),
+            lateness=int(readings.lateness[place]),
         )  # fmt: skip
 
     def _tables(self) -> list[list[Table]]:

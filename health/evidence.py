@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipment.catalog import Metric
-from equipment.reading import Ints
+from equipment.reading import HISTORICAL, LATE, OLD, Ints
 from health.alarm import Alarm, instant
 from health.profile import Profile, RuleRow
 from health.rules.rule import Rule
 
+CAME_AS = {LATE: "late", HISTORICAL: "historical", OLD: "historical"}
+
 
 def alarm_of(
     device: str, profile: Profile, metric: Metric, *, row: RuleRow, rule: Rule, seat: int,
-    at_ms: int, value: float, points: tuple[Ints, NDArray[Any]], historical: bool,
+    at_ms: int, value: float, points: tuple[Ints, NDArray[Any]], lateness: int,
 ) -> Alarm:  # fmt: skip
     """Return the alarm that ``rule`` raised on its ``seat`` at ``at_ms``."""
     window = [[int(t), _short(v)] for t, v in zip(*points, strict=True)]
@@ -28,8 +30,8 @@ def alarm_of(
         "window": [*window, [at_ms, value]],
         "statistics": rule.statistics(seat),
     }
-    if historical:
-        evidence["historical"] = True
+    if lateness in CAME_AS:
+        evidence[CAME_AS[lateness]] = True
     return Alarm(
         f"{device}:{row.id}:{at_ms}", device, metric.component, metric.name, row.id, row.severity,
         row.state, instant(at_ms), None, rule.says(seat, metric, value), evidence,

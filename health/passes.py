@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from equipment.catalog import DeviceModel
-from equipment.reading import Block, Floats, Ints
+from equipment.reading import AHEAD, Block, Codes, Floats, Ints
 from health.series import Readings
 from health.table import Flags, Picks
 
@@ -65,13 +65,13 @@ class Rows(NamedTuple):
     device: Picks
     at_ms: Ints
     values: Floats
-    historical: Flags
+    lateness: Codes
     table: Picks
 
     def only(self, picks: Picks | Flags) -> "Rows":
         """Return some of the rows."""
         return Rows(
-            self.device[picks], self.at_ms[picks], self.values[picks], self.historical[picks],
+            self.device[picks], self.at_ms[picks], self.values[picks], self.lateness[picks],
             self.table,
         )  # fmt: skip
 
@@ -83,19 +83,19 @@ class Rows(NamedTuple):
             np.repeat(self.at_ms, wide),
             self.values.ravel(),
             np.zeros(len(series), np.int64),
-            np.repeat(self.historical, wide),
+            np.repeat(self.lateness, wide),
         )
         known = series >= 0
         return readings if known.all() else readings.only(known)
 
 
 def rows_of(blocks: Sequence[Block], places: Places) -> list[Rows]:
-    """Return the rows of known devices, block by block."""
+    """Return the rows of known devices, block by block, without those ahead of our clock."""
     found = []
     for block in blocks:
         device, table = places.devices(block), places.table(block.metrics)
-        rows = Rows(device, block.at_ms, block.values, block.historical, table)
-        known = device >= 0
+        rows = Rows(device, block.at_ms, block.values, block.lateness, table)
+        known = (device >= 0) & (block.lateness != AHEAD)
         found.append(rows if known.all() else rows.only(known))
     return found
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from equipment.reading import Floats, Ints
+from equipment.reading import Codes, Floats, Ints
 from health.table import Flags, Picks, Table
 
 
@@ -19,13 +19,13 @@ class Readings(NamedTuple):
     at_ms: Ints
     value: Floats
     gap_ms: Ints
-    historical: Flags
+    lateness: Codes
 
     def only(self, picks: Picks | Flags) -> "Readings":
         """Return some of the readings."""
         return Readings(
             self.series[picks], self.at_ms[picks], self.value[picks], self.gap_ms[picks],
-            self.historical[picks],
+            self.lateness[picks],
         )  # fmt: skip
 
 

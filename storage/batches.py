@@ -16,7 +16,7 @@ class _Block(msgspec.Struct, array_like=True, frozen=True):
     values: bytes
     boots: list[str]
     seqs: bytes
-    historical: bytes
+    lateness: bytes
 
 
 class _Note(msgspec.Struct, array_like=True, frozen=True):
@@ -31,6 +31,7 @@ class _Note(msgspec.Struct, array_like=True, frozen=True):
 class _Batch(msgspec.Struct, array_like=True, frozen=True):
     blocks: list[_Block]
     notes: list[_Note]
+    received_ms: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -40,7 +41,8 @@ _decoder = msgspec.msgpack.Decoder(_Batch)
 def pack(batch: Batch) -> bytes:
     """Return ``batch`` as bytes, without its id."""
     notes = [_Note(n.device, n.kind, n.at_ms, n.boot, n.seq, body_text(n)) for n in batch.notes]
-    return _encoder.encode(_Batch([_pack_block(block) for block in batch.blocks], notes))
+    blocks = [_pack_block(block) for block in batch.blocks]
+    return _encoder.encode(_Batch(blocks, notes, batch.received_ms))
 
 
 def unpack(blob: bytes, id: int) -> Batch:
@@ -49,7 +51,7 @@ def unpack(blob: bytes, id: int) -> Batch:
     notes = [
         Note(n.device, n.kind, n.at_ms, n.boot, n.seq, json.loads(n.body)) for n in found.notes
     ]
-    return Batch([_unpack_block(block) for block in found.blocks], notes, id)
+    return Batch([_unpack_block(block) for block in found.blocks], notes, id, found.received_ms)
 
 
 def body_text(note: Note) -> str:
@@ -65,7 +67,7 @@ def _pack_block(block: Block) -> _Block:
         _bytes(block.values, "<f8"),
         list(block.boots),
         _bytes(block.seqs, "<i8"),
-        _bytes(block.historical, "?"),
+        _bytes(block.lateness, "i1"),
     )
 
 
@@ -81,5 +83,5 @@ def _unpack_block(found: _Block) -> Block:
         np.frombuffer(found.values, "<f8").reshape(len(found.devices), len(found.metrics)),
         found.boots,
         np.frombuffer(found.seqs, "<i8"),
-        np.frombuffer(found.historical, "?"),
+        np.frombuffer(found.lateness, "i1"),
     )

@@ -29,7 +29,7 @@ from desk.intake import Registered
 from desk.office import Office
 from equipment.catalog import MODELS
 from equipment.quarantine import Quarantined
-from equipment.reading import Batch, Block
+from equipment.reading import LIVE, Batch, Block
 from equipment.words import Words
 from fieldcare.reporting import HttpServer
 from health.alarm import Alarm, Severity
@@ -89,7 +89,7 @@ class World:
             np.full((1, len(metrics)), value),
             ["b1"],
             np.array([0], np.int64),
-            np.array([False]),
+            np.array([LIVE], np.int8),
         )
         self.telemetry.append(Batch([block], []))
 

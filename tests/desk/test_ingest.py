@@ -12,7 +12,7 @@ from desk.arrival import Arrival
 from desk.ingest import Ingest
 from desk.intake import Registered
 from equipment.quarantine import Quarantined
-from equipment.reading import Batch
+from equipment.reading import HISTORICAL, Batch
 from health.alarm import Alarm
 from health.bank import Bank
 from health.profile import SHIPPED
@@ -278,7 +278,7 @@ def test_historical_rows_are_marked() -> None:
     world = World()
     at_ms = int((NOW - timedelta(days=2)).timestamp() * 1000)
     batch = world.hear(tele(t=at_ms, h=1))
-    assert batch.blocks[0].historical.all()
+    assert (batch.blocks[0].lateness == HISTORICAL).all()
 
 
 class Stumbling(Bank):

@@ -9,7 +9,7 @@ from aftersales.ticket import Ticket
 from desk.office import Office
 from desk.rounds import forget_old_readings, open_overlooked
 from desk.tickets import act_on
-from equipment.reading import Batch, Block
+from equipment.reading import LIVE, Batch, Block
 from tests.desk import given_desk
 from tests.desk.given_desk import alarm, everything
 from tests.given import NOW
@@ -18,7 +18,7 @@ from tests.given import NOW
 def heard(office: Office, ago: timedelta) -> None:
     """Let the device say something ``ago``."""
     at_ms = int((NOW - ago).timestamp() * 1000)
-    ones = np.array([[-50.0]]), ["b"], np.array([1]), np.array([False])
+    ones = np.array([[-50.0]]), ["b"], np.array([1]), np.array([LIVE], np.int8)
     office.telemetry.append(
         Batch([Block(("wash_vacuum",), ["CHEM-001"], np.array([at_ms]), *ones)])
     )

@@ -72,7 +72,7 @@ def _block(stream: _Stream, names: list[str], at_s: float, wear: Mapping[str, We
     return Block(
         tuple(m.name for m in stream.metrics), names,
         np.full(count, START_MS + round(at_s * 1000), np.int64), values, ["b"] * count,
-        np.zeros(count, np.int64), np.zeros(count, np.bool_),
+        np.zeros(count, np.int64), np.zeros(count, np.int8),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from equipment.reading import Batch, Block, Note
+from equipment.reading import LIVE, Batch, Block, Note
 from health.alarm import Alarm
 from health.bank import Bank
 from health.profile import Profile, load
@@ -54,7 +54,7 @@ def block(
     metrics: Sequence[str],
     rows: Sequence[tuple[str, int, Sequence[float]]],
     *,
-    historical: bool = False,
+    lateness: int = LIVE,
 ) -> Block:
     """A block of (device, ms, values) rows."""
     return Block(
@@ -64,7 +64,7 @@ def block(
         np.array([row[2] for row in rows], np.float64).reshape(len(rows), len(metrics)),
         ["b"] * len(rows),
         np.arange(len(rows), dtype=np.int64),
-        np.full(len(rows), historical),
+        np.full(len(rows), lateness, np.int8),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipment.reading import Batch, Block, Note
+from equipment.reading import AHEAD, HISTORICAL, Batch, Block, Note
 from health.alarm import Alarm
 from health.bank import Bank
 from tests.health import given_readings as readings
@@ -121,7 +121,7 @@ def test_a_device_can_come_later() -> None:
 def test_history_is_judged_alike_and_marked() -> None:
     rows = [("D0", readings.START_MS + 1000 * n, [99.0]) for n in range(10)]
     [now] = _bank().step(Batch([readings.block(["pressure"], rows)]))
-    [then] = _bank().step(Batch([readings.block(["pressure"], rows, historical=True)]))
+    [then] = _bank().step(Batch([readings.block(["pressure"], rows, lateness=HISTORICAL)]))
     assert then.evidence["historical"] is True
     assert replace(then, evidence=now.evidence) == now
 
@@ -134,3 +134,13 @@ def test_a_changed_profile_starts_afresh() -> None:
     changed = readings.bank(other, *DEVICES)
     changed.restore(bank.snapshot())
     assert changed.active() == []
+
+
+def test_a_reading_ahead_of_our_clock_is_not_judged_and_holds_up_no_later_one() -> None:
+    early = [("D0", readings.START_MS + 3_600_000 + n * 1000, [99.0]) for n in range(20)]
+    right = [("D0", readings.START_MS + n * 1000, [99.0]) for n in range(20)]
+    bank = _bank()
+    assert bank.step(Batch([readings.block(["pressure"], early, lateness=AHEAD)])) == []
+    [alarm] = bank.step(Batch([readings.block(["pressure"], right)]))
+    assert alarm.rule == "pressure.limit"
+    assert bank.not_newer == 0

@@ -20,7 +20,7 @@ def block(rows: Sequence[tuple[str, int, Sequence[float]]], *metrics: str) -> Bl
         values=np.array([values for _, _, values in rows], np.float64).reshape(-1, len(metrics)),
         boots=["b1"] * len(rows),
         seqs=np.arange(len(rows), dtype=np.int64),
-        historical=np.zeros(len(rows), np.bool_),
+        lateness=np.zeros(len(rows), np.int8),
     )
 
 

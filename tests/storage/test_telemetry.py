@@ -212,7 +212,7 @@ def test_batches_after_the_checkpoint_can_be_replayed_as_they_were(store):
             assert list(mine.readings()) == list(theirs.readings())
             assert list(mine.boots) == list(theirs.boots)
             assert mine.seqs.tolist() == theirs.seqs.tolist()
-            assert mine.historical.tolist() == theirs.historical.tolist()
+            assert mine.lateness.tolist() == theirs.lateness.tolist()
 
 
 def test_nothing_waits_once_everything_is_in_its_place(store):
