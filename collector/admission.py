@@ -51,8 +51,11 @@ class Limits:
     """How much of everything; beyond it the client is told, or has to wait.
 
     ``waiting_messages`` and ``waiting_bytes`` bound what is not yet committed: above them nothing
-    more is read from anybody. ``keep_alive_s`` is asked of clients that want a longer one or none.
-    ``session_s`` is how long a session can be kept for an absent client.
+    more is read from anybody. ``partial_bytes`` bounds what has come of packets that are not
+    complete: who goes beyond is let go. ``keep_alive_s`` is asked of clients that want a longer
+    one or none. ``session_s`` is how long a session can be kept for an absent client, ``queue`` and
+    ``queue_bytes`` bound what waits for one session; ``stall_s`` is how long a client may not take
+    what it is sent.
     """
 
     connections: int = 10_000
@@ -60,13 +63,18 @@ class Limits:
     keep_alive_s: int = 600
     packet: int = 1024 * 1024
     receive_maximum: int = 1000
+    aliases: int = 16
     filters: int = 100
     inflight: int = 64
+    sessions: int = 20_000
     queue: int = 1000
+    queue_bytes: int = 16 * 1024 * 1024
     retained: int = 200_000
     retained_each: int = 32  # topics of one device
     session_s: int = 30 * 24 * 3600
     client_id: int = 256
     waiting_messages: int = 50_000
     waiting_bytes: int = 64 * 1024 * 1024
+    partial_bytes: int = 64 * 1024 * 1024
     write_buffer: int = 256 * 1024
+    stall_s: float = 60.0

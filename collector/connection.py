@@ -13,7 +13,7 @@ from collector import packets
 from collector.admission import Limits, Principal
 from collector.dialogue import TOO_LARGE_SEEN, Dialogue, Handful
 from collector.exchange import Effects, Exchange
-from collector.fields import Malformed, Reason
+from collector.fields import NONE, Malformed, Properties, Property, Reason
 from collector.packets import Connack, Connect, Disconnect, Frame
 from collector.session import Session, publish
 from storage.mailbox import Delivered, Letter
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _CONNECT_LIMIT: Final = 96 * 1024
 _GOODBYE_S: Final = 5.0
+_WORDS: Final = 200
 
 
 class Endpoint(Protocol):
@@ -46,6 +47,10 @@ class Endpoint(Protocol):
         """Have it committed, then released; it came in ``size`` bytes."""
         ...
 
+    def partial(self, change: int) -> bool:
+        """Take note that so many bytes of incomplete packets came; return whether there is room."""
+        ...
+
     def lost(self, connection: "Connection") -> None:
         """Take note that the connection is no more."""
         ...
@@ -62,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._tail = bytearray()
         self._need = 0
         self._holds: set[str] = set()
+        self.clogged_at = 0.0  # since when the client takes nothing, 0 if it does
         self.heard_at = clock()
         self.keep_alive_s = 0.0
         self.version = 0  # 0 until its CONNECT
@@ -84,14 +90,17 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self.closing = True
+        self._keep_tail(b"")
         self._endpoint.lost(self)
 
     def pause_writing(self) -> None:
         """Hear nothing more of a client that does not take our answers."""
+        self.clogged_at = self._clock()
         self.hold("clogged")
 
     def resume_writing(self) -> None:
         """Go on with it."""
+        self.clogged_at = 0.0
         self.let_go("clogged")
         self.flush()
 
@@ -101,11 +110,11 @@ class Connection(asyncio.Protocol):
             return
         self.heard_at = self._clock()
         if self._tail:
-            self._tail += data
-            if len(self._tail) < self._need:
+            if len(self._tail) + len(data) < self._need:
+                self._keep_tail(data)
                 return
-            data = bytes(self._tail)
-            self._tail.clear()
+            data = b"".join((self._tail, data))
+            self._keep_tail(b"")
         try:
             read = self._read(data)
         except Malformed as error:
@@ -113,9 +122,19 @@ class Connection(asyncio.Protocol):
             self._complain(error)
         self._hand_over(len(data))
         if read < len(data) and not self.closing:
-            self._tail += memoryview(data)[read:]
+            self._keep_tail(memoryview(data)[read:])
 
     # -- reading
+
+    def _keep_tail(self, more: bytes | memoryview) -> None:
+        """Keep ``more`` until the rest of its packet comes; nothing forgets what there was."""
+        change = len(more) or -len(self._tail)
+        if more:
+            self._tail += more
+        else:
+            self._tail.clear()
+        if change and not self._endpoint.partial(change):
+            self._complain(Malformed("too much waits to be completed", Reason.QUOTA))
 
     def hold(self, why: str) -> None:
         """Read nothing until ``let_go`` of every reason."""
@@ -210,14 +229,15 @@ class Connection(asyncio.Protocol):
         self.flush()
         self.let_go("asking")
         rest, self._need = bytes(self._tail), 0
-        self._tail.clear()
+        self._keep_tail(b"")
         if rest:
             self.data_received(rest)
 
-    def refuse(self, reason: Reason) -> None:
+    def refuse(self, reason: Reason, why: str = "") -> None:
         """Answer a CONNECT with no."""
         if not self.closing:
-            self._transport.write(packets.encode(Connack(False, reason), self.version))
+            answer = Connack(False, reason, _words(why))
+            self._transport.write(packets.encode(answer, self.version))
             self.close()
 
     def release(self, replies: Sequence[bytes], published: int) -> None:
@@ -270,27 +290,34 @@ class Connection(asyncio.Protocol):
             },
         )
         if self.dialogue is not None:
-            self.part(error.reason)
+            self.part(error.reason, str(error))
         elif error.reason == Reason.UNSUPPORTED_VERSION:
             self.version = packets.V311
             self.refuse(error.reason)
         else:
             self.close()
 
-    def part(self, reason: Reason) -> None:
+    def part(self, reason: Reason, why: str = "") -> None:
         """Close, and tell why: a client of MQTT 5, or one that waits for its welcome."""
         if self.dialogue is None and self.version:
-            self.refuse(reason)
+            self.refuse(reason, why)
         elif not self.closing:
             if self.version == packets.V5:
-                self._transport.write(packets.encode(Disconnect(reason), self.version))
+                goodbye = packets.encode(Disconnect(reason, _words(why)), self.version)
+                if self.largest and len(goodbye) > self.largest:
+                    goodbye = packets.encode(Disconnect(reason), self.version)
+                self._transport.write(goodbye)
             self.close()
 
     def close(self) -> None:
         """Close once what was written is out; a client that does not take it is cut off."""
         if not self.closing:
             self.closing = True
-            self._tail.clear()
+            self._keep_tail(b"")
             self._transport.close()
             loop = asyncio.get_running_loop()
             loop.call_later(_GOODBYE_S, self._transport.abort)
+
+
+def _words(why: str) -> Properties:
+    return {Property.REASON_TEXT: why[:_WORDS]} if why else NONE

@@ -47,8 +47,10 @@ class Dialogue:
         self.will_stands = False
         self.unacked = 0
         self.at_once: list[bytes] = []
+        self._aliases: dict[int, str] = {}
         self._exchange, self._limits = exchange, exchange.limits
         self._known: dict[bytes, str] = {}
+        self._watched = False  # whether anybody but the desk wants what is known
         self._epoch = -1
         self._effects, self._replies, self._published = Effects(), list[bytes](), 0
 
@@ -62,18 +64,23 @@ class Dialogue:
         """Take in the run of plain messages at ``pos`` and return where it ends."""
         if self._epoch != self._exchange.epoch:
             self._known.clear()
+            self._watched = False
             self._epoch = self._exchange.epoch
         pids: list[bytes] = []
+        arrivals = self._effects.arrivals
+        before = len(arrivals)
         pos = publishes(
             data,
             pos,
             self._known,
             version=self.version,
             sender=self.principal.device,
-            arrivals=self._effects.arrivals,
+            arrivals=arrivals,
             pids=pids,
         )
         if pids:
+            if self._watched:
+                self._exchange.pass_on(arrivals[before:], self.session, self._effects)
             self._replies.append(acknowledged(pids))
             self._count(len(pids))
         return pos
@@ -90,9 +97,9 @@ class Dialogue:
         if frame.first >> 4 == packets.PUBLISH:
             end = min(frame.end, len(data), frame.start + TOO_LARGE_SEEN)
             seen = packets.decode(frame.first & 0xF6, data, frame.start, end, self.version)
-            topic, payload = cast(Publish, seen)[:2]
-            cut = payload[: PAYLOAD_LIMIT + 1]
-            self._effects.arrivals.append(Arrival(self.principal.device, topic, cut))
+            message = self._named(cast(Publish, seen))
+            cut = message.payload[: PAYLOAD_LIMIT + 1]
+            self._effects.arrivals.append(Arrival(self.principal.device, message.topic, cut))
 
     def _count(self, published: int) -> None:
         self._published += published
@@ -103,7 +110,24 @@ class Dialogue:
     def _reply(self, packet: packets.Packet) -> None:
         self._replies.append(packets.encode(packet, self.version))
 
+    def _named(self, message: Publish) -> Publish:
+        """Return the message with its topic, which may be given by a number of the client's own."""
+        if Property.SUBSCRIPTION_ID in message.properties:
+            raise Malformed("subscription identifier in a PUBLISH", Reason.PROTOCOL_ERROR)
+        alias = message.properties.get(Property.ALIAS)
+        if alias is None:
+            return message
+        if not 0 < alias <= self._limits.aliases:
+            raise Malformed(f"topic alias {alias}", Reason.BAD_ALIAS)
+        if message.topic:
+            self._aliases[alias] = message.topic
+            return message
+        if alias not in self._aliases:
+            raise Malformed(f"topic alias {alias} was never given", Reason.PROTOCOL_ERROR)
+        return message._replace(topic=self._aliases[alias])
+
     def _on_publish(self, message: Publish, now: float) -> None:
+        message = self._named(message)
         if message.qos == 2 and self._repeated(message):
             return
         reason = self._exchange.take(
@@ -113,12 +137,12 @@ class Dialogue:
             kind = packets.PUBACK if message.qos == 1 else packets.PUBREC
             self._reply(Ack(kind, message.pid, reason))
             self._count(1)
+            if self.version == packets.V5 and reason >= Reason.UNSPECIFIED:
+                self.session.received.discard(message.pid)  # refused: no PUBREL will follow
         self._remember(message, reason)
 
     def _repeated(self, message: Publish) -> bool:
-        """MQTT 5 clients were told QoS 1; for 3.1.1 a repeat is answered and not taken again."""
-        if self.version == packets.V5:
-            raise Malformed("QoS 2, but 1 was offered", Reason.QOS)
+        """Return whether a message of QoS 2 came before: it is answered and not taken again."""
         received = self.session.received
         if message.pid in received:
             self._reply(Ack(packets.PUBREC, message.pid))
@@ -129,10 +153,11 @@ class Dialogue:
         return False
 
     def _remember(self, message: Publish, reason: int) -> None:
-        """Let the next message on this topic go the fast way, if only the desk wants it."""
+        """Let the next message on this topic go the fast way."""
         plain = reason == Reason.SUCCESS and not is_request(message.topic)
-        if plain and not self._exchange.route(message.topic) and len(self._known) < _KNOWN_TOPICS:
+        if plain and len(self._known) < _KNOWN_TOPICS:
             self._known[message.topic.encode()] = message.topic
+            self._watched = self._watched or bool(self._exchange.route(message.topic))
 
     def _on_ack(self, ack: Ack, _now: float) -> None:
         session = self.session
@@ -141,16 +166,16 @@ class Dialogue:
             if number is not None and session.expiry_s:
                 self._effects.changes.append(Delivered(session.client, number))
         elif ack.kind == packets.PUBREL:
+            there = ack.pid in session.received
             session.received.discard(ack.pid)
-            self._reply(Ack(packets.PUBCOMP, ack.pid))
+            self._reply(Ack(packets.PUBCOMP, ack.pid, 0 if there else Reason.NO_SUCH_PID))
         else:
             raise Malformed("acknowledges what was never sent", Reason.PROTOCOL_ERROR)
 
     def _on_subscribe(self, packet: Subscribe, _now: float) -> None:
-        if Property.SUBSCRIPTION_ID in packet.properties:
-            raise Malformed("subscription identifier", Reason.SUBSCRIPTION_ID)
+        (id,) = packet.properties.get(Property.SUBSCRIPTION_ID, (0,))
         reasons = tuple(
-            self._exchange.subscribe(self.session, wanted, self.principal, self._effects)
+            self._exchange.subscribe(self.session, wanted, self.principal, id, self._effects)
             for wanted in packet.wanted
         )
         self._reply(Granted(packets.SUBACK, packet.pid, reasons))
@@ -173,6 +198,8 @@ class Dialogue:
             if expiry_s and not self.session.expiry_s:
                 raise Malformed("a session cannot be kept in the end", Reason.PROTOCOL_ERROR)
             self.session.expiry_s = min(expiry_s, self._limits.session_s)
+            if expiry_s:
+                self._exchange.keep(self.session, self._effects)
         self.will_stands = self.will_stands and packet.reason == Reason.WITH_WILL
         self.over = True
 

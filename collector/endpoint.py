@@ -1,9 +1,9 @@
 """Our own MQTT endpoint: devices connect to it, and a PUBACK means it is on disk.
 
 It speaks MQTT 3.1.1 and 5 to devices and to a few trusted clients. It is not a general broker: no
-shared subscriptions, no bridges, QoS 2 only as a courtesy to 3.1.1 (taken once per session,
-not over a restart), letters are forwarded at QoS 1 at most. It runs an event loop in a thread of
-its own.
+shared subscriptions, no bridges, QoS 2 only as a courtesy (taken once per session, not over a
+restart), letters are forwarded at QoS 1 at most. It runs an event loop in a thread of its own.
+What differs from mosquitto, and why: docs/mqtt-endpoint.md.
 """
 
 import asyncio
@@ -15,17 +15,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from collector.admission import Authenticate, Limits, Principal, operator_principal
 from collector.committer import Committer, Parcel
 from collector.connection import Connection
-from collector.dialogue import Dialogue, Handful
+from collector.descriptors import room_for
+from collector.dialogue import Handful
 from collector.exchange import Effects, Exchange
 from collector.fields import Property, Reason
 from collector.packets import Connect, Publish
 from collector.session import Session
 from collector.welcome import answer, keep_alive_s, refusal, session_s, window
+from collector.wills import LastWord, Wills
 from storage.mailbox import Client
 
 try:
@@ -40,14 +43,6 @@ log = logging.getLogger(__name__)
 _SWEEP_S: Final = 1.0
 _BACKLOG: Final = 1024
 _ASKERS: Final = 2
-
-
-class PutOff(NamedTuple):
-    """A will that waits whether its client comes back."""
-
-    timer: asyncio.TimerHandle
-    message: Publish
-    principal: Principal
 
 
 class Release(NamedTuple):
@@ -87,15 +82,19 @@ class Endpoint:
         self._askers = ThreadPoolExecutor(_ASKERS, "mqtt-authenticate")
         self._connections: set[Connection] = set()
         self._asking: set[asyncio.Task[None]] = set()
-        self._wills: dict[Session, PutOff] = {}
+        self._wills = Wills()
+        self._handed_in: list[Release] = []
+        self._partial = 0  # bytes of packets that are not complete
         self._waiting = [0, 0]  # messages and bytes handed in and not yet committed
         self._full = False
+        self._room = self.limits.connections
         self._turned_away = 0
 
     # -- from other threads
 
     def start(self) -> None:
         """Listen. Raises OSError when the address is taken or not ours."""
+        self._room = room_for(self.limits.connections)
         self._thread.start()
         self._listening.wait()
         if self._failed is not None:
@@ -160,6 +159,7 @@ class Endpoint:
             self._host,
             self.port,
             ssl=self._tls,
+            ssl_handshake_timeout=self.limits.connect_s if self._tls else None,
             backlog=_BACKLOG,
         )
         self.port = server.sockets[0].getsockname()[1]
@@ -172,6 +172,8 @@ class Endpoint:
             task.cancel()
         for connection in self._connections:
             connection.hold("stopping")
+        for session, word in self._wills.due(float("inf")):
+            self._say(session, word)
         until = self._loop.time() + timeout_s / 2
         while self._waiting[0] and self._loop.time() < until:
             await asyncio.sleep(0.01)
@@ -187,9 +189,9 @@ class Endpoint:
 
     def arrived(self, connection: Connection) -> bool:
         """Take note of a connection; return whether it may stay."""
-        if len(self._connections) >= self.limits.connections:
+        if len(self._connections) >= self._room:
             if not self._turned_away:
-                log.error("too many connections", extra={"limit": self.limits.connections})
+                log.error("too many connections", extra={"limit": self._room})
             self._turned_away += 1
             return False
         self._turned_away = 0
@@ -204,22 +206,35 @@ class Endpoint:
             return
         session.connection = None
         session.gone_at = time.monotonic()
+        will = connection.connect.will if connection.connect else None
+        if connection.dialogue and connection.dialogue.will_stands and will:
+            principal = connection.dialogue.principal
+            self._wills.put_off(will, session, principal, session.gone_at)
+            for _, word in self._wills.due(session.gone_at):
+                self._say(session, word)
         effects = Effects()
-        if connection.dialogue is not None and connection.dialogue.will_stands:
-            self._will(connection.dialogue, connection.connect)
         if session.expiry_s == 0:
             self.exchange.end(session, effects)
         if effects.changes:
             self.submit(None, Handful(effects, [], 0), 0)
 
+    def partial(self, change: int) -> bool:
+        """Count the bytes of packets that are not complete; return whether there is room."""
+        self._partial += change
+        return change < 0 or self._partial <= self.limits.partial_bytes
+
     def submit(self, connection: Connection | None, handful: Handful, size: int) -> None:
-        """Have it committed, then released; above the limits nobody is read any more."""
+        """Have it committed, then released; above the limits nobody is read any more.
+
+        What comes in one turn of the loop goes to the committer as one parcel.
+        """
         effects = handful.effects
         messages = len(effects.arrivals) + len(effects.changes) + 1
         self._waiting[0] += messages
         self._waiting[1] += size
-        release = Release(connection, handful, messages, size)
-        self._committer.put(Parcel(self, effects.arrivals, size, release, effects.changes))
+        if not self._handed_in:
+            self._loop.call_soon(self._hand_in)
+        self._handed_in.append(Release(connection, handful, messages, size))
         if not self._full and self._above(1.0):
             self._full = True
             log.warning("reading stopped until the store has caught up")
@@ -227,15 +242,24 @@ class Endpoint:
                 if other.session is not None:
                     other.hold("full")
 
+    def _hand_in(self) -> None:
+        releases, self._handed_in = self._handed_in, []
+        effects = [release.handful.effects for release in releases]
+        arrivals = list(chain.from_iterable(e.arrivals for e in effects))
+        changes = list(chain.from_iterable(e.changes for e in effects))
+        size = sum(release.size for release in releases)
+        self._committer.put(Parcel(self, arrivals, size, releases, changes))
+
     def _above(self, share: float) -> bool:
         messages, size = self._waiting
         most = self.limits
         return messages > most.waiting_messages * share or size > most.waiting_bytes * share
 
-    def _release(self, receipts: Sequence[Release]) -> None:
+    def _release(self, receipts: Sequence[Sequence[Release]]) -> None:
+        releases = list(chain.from_iterable(receipts))
         replies: dict[Connection, list[bytes]] = {}
         published: dict[Connection, int] = {}
-        for connection, handful, messages, size in receipts:
+        for connection, handful, messages, size in releases:
             self._waiting[0] -= messages
             self._waiting[1] -= size
             if connection is not None and handful.replies:
@@ -243,16 +267,16 @@ class Endpoint:
                 published[connection] = published.get(connection, 0) + handful.published
         for connection, parts in replies.items():
             connection.release(parts, published[connection])
-        self._deliver(receipts)
+        self._deliver(releases)
         if self._full and not self._above(0.5):
             self._full = False
             for connection in tuple(self._connections):
                 connection.let_go("full")
 
-    def _deliver(self, receipts: Sequence[Release]) -> None:
+    def _deliver(self, releases: Sequence[Release]) -> None:
         touched: dict[Session, None] = {}
-        for receipt in receipts:
-            for session, number, letter in receipt.handful.effects.deliveries:
+        for release in releases:
+            for session, number, letter in release.handful.effects.deliveries:
                 if session.ended:
                     continue
                 if number:
@@ -278,14 +302,15 @@ class Endpoint:
         task.add_done_callback(self._asking.discard)
 
     async def _admit(self, connection: Connection, connect: Connect) -> None:
-        principal = await self._principal(connect)
+        reason = refusal(connect, self.limits)
+        principal = None if reason else await self._principal(connect)
         if connection.closing:
             return
-        reason = Reason.BAD_CREDENTIALS if principal is None else refusal(connect, self.limits)
-        if principal is None or reason is not None:
+        if principal is None:
+            reason = reason or Reason.BAD_CREDENTIALS
             facts = {"client": connect.client[:100], "user": connect.username}
             log.warning("client refused", extra={**facts, "reason": reason})
-            connection.refuse(reason or Reason.BAD_CREDENTIALS)
+            connection.refuse(reason)
             return
         self._welcome(connection, connect, principal)
 
@@ -338,8 +363,8 @@ class Endpoint:
             self.lost(session.connection)
         if clean:
             self._will_now(session)
-        elif session in self._wills:
-            self._wills.pop(session).timer.cancel()
+        else:
+            self._wills.call_off(session)
 
     # -- going
 
@@ -358,26 +383,12 @@ class Endpoint:
             self.submit(None, Handful(effects, [], 0), 0)
         log.info("client cut off", extra={"user": user, "forgotten": forget})
 
-    def _will(self, dialogue: Dialogue, connect: Connect | None) -> None:
-        """Publish the will of a vanished client, or put it off as it had asked."""
-        will = connect.will if connect else None
-        if will is None:
-            return
-        session = dialogue.session
-        delay_s = min(will.properties.get(Property.WILL_DELAY, 0), session.expiry_s)
-        timer = self._loop.call_later(delay_s, self._will_now, session)
-        message = Publish(
-            will.topic, will.payload, will.qos, 0, will.retain, False, will.properties
-        )
-        self._wills[session] = PutOff(timer, message, dialogue.principal)
-        if not delay_s:
-            self._will_now(session)
-
     def _will_now(self, session: Session) -> None:
-        put_off = self._wills.pop(session, None)
-        if put_off is not None:
-            put_off.timer.cancel()
-            self._publish(put_off.message, put_off.principal, session)
+        for _, word in self._wills.take(session):
+            self._say(session, word)
+
+    def _say(self, session: Session, word: LastWord) -> None:
+        self._publish(word.message, word.principal, session)
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -396,7 +407,12 @@ class Endpoint:
                     connection.close()
             elif 0 < 1.5 * connection.keep_alive_s < silent_s and not connection.patient:
                 connection.part(Reason.KEEP_ALIVE)
+            elif 0 < connection.clogged_at < now - self.limits.stall_s:
+                connection.part(Reason.QUOTA, "takes too little of what it asked for")
+        for session, word in self._wills.due(now):
+            self._say(session, word)
         effects = Effects()
+        self.exchange.outlived(self.now(), effects)
         for session in tuple(self.exchange.expired(now)):
             self._will_now(session)
             self.exchange.end(session, effects)

@@ -6,14 +6,14 @@ be sent once it has. Nothing in here waits, reads or writes. Source: MQTT 5.0 se
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from collector.admission import Limits, Principal
 from collector.fields import Property, Reason, properties
 from collector.packets import Publish, Wanted
-from collector.session import Delivery, Session
+from collector.session import Delivery, Session, stored_properties
 from collector.topics import Tree, filter_is_valid, matches
 from desk.arrival import Arrival
 from equipment.wire import PAYLOAD_LIMIT, ROOT
@@ -30,7 +30,9 @@ from storage.mailbox import (
 log = logging.getLogger(__name__)
 
 _ROUTES_CACHED = 200_000
-_NOT_OWN, _AS_PUBLISHED = 4, 8  # bits of the options byte; QoS is bit 0
+_NOT_OWN, _AS_PUBLISHED = 4, 8  # bits of the options; QoS is bit 0
+_ID_SHIFT = 8  # above the options byte: the client's own number for the subscription, 0 for none
+_DROPPED_TOLD = 1000
 _PASSED_ON = (
     Property.PAYLOAD_FORMAT,
     Property.CONTENT_TYPE,
@@ -41,7 +43,7 @@ _PASSED_ON = (
 
 
 class Subscriber(NamedTuple):
-    """A session behind one of its filters, with the options byte of the subscription."""
+    """A session behind one of its filters, with the options and the id of the subscription."""
 
     session: Session
     options: int
@@ -63,14 +65,15 @@ class Exchange:
         self.limits = limits
         self.sessions: dict[Client, Session] = {}
         self.retained = box.retained
+        self._mortal = {t for t, letter in box.retained.items() if letter.expires_at}
         self._retained_of = Counter(map(_speaker, box.retained))
-        self.epoch = 0  # grows with every subscription: what was known about topics is void
+        self.epoch = 0  # grows when what was known about topics of devices is void
         self._of_user: dict[str, dict[Client, Session]] = {}
         self._tree: Tree[Subscriber] = Tree()
         self._routes: dict[str, tuple[Subscriber, ...]] = {}
         for kept in box.sessions.values():
             session = Session(kept.client, kept.expiry_s)
-            session.gone_at = now
+            session.gone_at, session.stored = now, True
             session.restore(box.waiting.get(kept.client, {}))
             self._add(session)
             for wanted, options in kept.filters:
@@ -99,17 +102,24 @@ class Exchange:
                 return None
             session = Session(client)
             self._add(session)
-        if expiry_s and session.expiry_s != expiry_s:
-            session.expiry_s = expiry_s
-            effects.changes.append(session.kept)
-        session.expiry_s = expiry_s
+        changed, session.expiry_s = session.expiry_s != expiry_s, expiry_s
+        if changed:
+            self.keep(session, effects)
         return session, present
 
+    def keep(self, session: Session, effects: Effects) -> None:
+        """Have the mailbox know how the session is now."""
+        session.stored = True
+        effects.changes.append(session.kept)
+
     def _make_room(self, user: str, most: int, effects: Effects) -> bool:
-        mine = self._of_user.get(user, {})
-        if len(mine) < most:
-            return True
-        absent = [session for session in mine.values() if session.connection is None]
+        """End the session that was left alone for longest, of the user or of all, if it must be."""
+        among = self._of_user.get(user, {})
+        if len(among) < most:
+            if len(self.sessions) < self.limits.sessions:
+                return True
+            among = self.sessions
+        absent = [session for session in among.values() if session.connection is None]
         if absent:
             self.end(min(absent, key=lambda session: session.gone_at), effects)
         return bool(absent)
@@ -119,15 +129,15 @@ class Exchange:
         session.ended = True
         for wanted, options in session.filters.items():
             self._tree.remove(wanted, Subscriber(session, options))
-        if session.filters:
-            self._changed()
+            self._changed(wanted)
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
             mine = self._of_user[session.client.user]
             del mine[session.client]
             if not mine:
                 del self._of_user[session.client.user]
-            effects.changes.append(SessionGone(session.client))
+            if session.stored:
+                effects.changes.append(SessionGone(session.client))
 
     def sessions_of(self, user: str) -> tuple[Session, ...]:
         """Return the sessions that ``user`` has."""
@@ -142,20 +152,24 @@ class Exchange:
     # -- subscriptions
 
     def subscribe(
-        self, session: Session, wanted: Wanted, principal: Principal, effects: Effects
+        self, session: Session, wanted: Wanted, principal: Principal, id: int, effects: Effects
     ) -> int:
-        """Subscribe and return the granted QoS, or the reason why not."""
+        """Subscribe and return the granted QoS, or the reason why not.
+
+        ``id`` is the client's own number for it, 0 for none.
+        """
         reason = self._refusal(session, wanted, principal)
         if reason is not None:
             return reason
         options = min(wanted.qos, 1) | wanted.not_own << 2 | wanted.as_published << 3
+        options |= id << _ID_SHIFT
         fresh = wanted.filter not in session.filters
         self._subscribe(session, wanted.filter, options)
         if session.expiry_s:
-            effects.changes.append(session.kept)
+            self.keep(session, effects)
         if wanted.handling == 0 or (wanted.handling == 1 and fresh):
             for letter in self._retained_for(wanted.filter):
-                self._deliver(session, letter, options & 1, effects)
+                self._deliver(session, _tagged(letter, [id] if id else []), options & 1, effects)
         return options & 1
 
     def _refusal(self, session: Session, wanted: Wanted, principal: Principal) -> Reason | None:
@@ -175,7 +189,7 @@ class Exchange:
             self._tree.remove(wanted, Subscriber(session, old))
         session.filters[wanted] = options
         self._tree.add(wanted, Subscriber(session, options))
-        self._changed()
+        self._changed(wanted)
 
     def unsubscribe(self, session: Session, wanted: str, effects: Effects) -> int:
         """Undo a subscription; return the reason code."""
@@ -183,14 +197,15 @@ class Exchange:
         if options is None:
             return Reason.NO_SUBSCRIPTION
         self._tree.remove(wanted, Subscriber(session, options))
-        self._changed()
+        self._changed(wanted)
         if session.expiry_s:
-            effects.changes.append(session.kept)
+            self.keep(session, effects)
         return Reason.SUCCESS
 
-    def _changed(self) -> None:
-        self.epoch += 1
-        self._routes.clear()
+    def _changed(self, wanted: str) -> None:
+        if not is_request(wanted):  # a device that comes or goes makes nobody think again
+            self.epoch += 1
+            self._routes.clear()
 
     def _retained_for(self, wanted: str) -> list[Letter]:
         if "+" not in wanted and "#" not in wanted:
@@ -204,6 +219,8 @@ class Exchange:
 
     def route(self, topic: str) -> tuple[Subscriber, ...]:
         """Return who is subscribed to ``topic``."""
+        if is_request(topic):
+            return tuple(self._tree.find(topic))
         route = self._routes.get(topic)
         if route is None:
             if len(self._routes) >= _ROUTES_CACHED:
@@ -235,17 +252,30 @@ class Exchange:
         self.post(_letter(message, now), by, effects)
         return Reason.SUCCESS
 
+    def pass_on(self, arrivals: Iterable[Arrival], by: Session, effects: Effects) -> None:
+        """Hand plain messages of QoS 1 on to who is subscribed."""
+        for _, topic, payload, _ in arrivals:
+            if self.route(topic):
+                self.post(Letter(topic, payload, 1), by, effects)
+
     def post(self, letter: Letter, by: Session | None, effects: Effects) -> None:
         """Retain the letter if it says so, and hand it to everybody who is subscribed."""
         if letter.retain:
             self._retain(letter, effects)
         best: dict[Session, int] = {}
+        ids: dict[Session, list[int]] = {}
         for session, options in self.route(letter.topic):
             if not (options & _NOT_OWN and session is by):
-                best[session] = best.get(session, 0) | options
+                best[session] = best.get(session, 0) | options & 0xFF
+                if options >> _ID_SHIFT:
+                    ids.setdefault(session, []).append(options >> _ID_SHIFT)
         for session, options in best.items():
-            retain = letter.retain and bool(options & _AS_PUBLISHED)
-            self._deliver(session, letter._replace(retain=retain), options & 1, effects)
+            sent = letter
+            if letter.retain and not options & _AS_PUBLISHED:
+                sent = letter._replace(retain=False)
+            if session in ids:
+                sent = _tagged(sent, ids[session])
+            self._deliver(session, sent, options & 1, effects)
 
     def _retain(self, letter: Letter, effects: Effects) -> None:
         topic, speaker = letter.topic, _speaker(letter.topic)
@@ -261,22 +291,34 @@ class Exchange:
                 return
             self.retained[topic] = letter
             self._retained_of[speaker] += not there
+        self._mortal.discard(topic)
+        if letter.payload and letter.expires_at:
+            self._mortal.add(topic)
         effects.changes.append(Retained(letter))
+
+    def outlived(self, now: float, effects: Effects) -> None:
+        """Retain no longer what has expired by ``now``, wall clock, s."""
+        for topic in [t for t in self._mortal if self.retained[t].expires_at <= now]:
+            self._retain(Letter(topic, b""), effects)
 
     def _may_retain(self, speaker: str) -> bool:
         each, most = self.limits.retained_each, self.limits.retained
         return self._retained_of[speaker] < each and len(self.retained) < most
 
     def _deliver(self, session: Session, letter: Letter, qos: int, effects: Effects) -> None:
-        letter = letter._replace(qos=min(letter.qos, qos))
+        if letter.qos > qos:
+            letter = letter._replace(qos=qos)
         if not letter.qos:
             if session.connection is not None:
                 effects.deliveries.append(Delivery(session, 0, letter))
             return
         if session.connection is None and not session.expiry_s:
             return
-        number = session.number(self.limits.queue)
+        number = session.number(letter, self.limits)
         if number is None:
+            if session.dropped % _DROPPED_TOLD == 1:
+                facts = {"client": session.client.id[:100], "dropped": session.dropped}
+                log.warning("letter dropped, too many wait for its client", extra=facts)
             return
         if session.expiry_s:
             effects.changes.append(Queued(session.client, number, letter))
@@ -286,6 +328,15 @@ class Exchange:
 def is_request(topic: str) -> bool:
     """Return whether ``topic`` carries requests to a device, which the desk sends, not takes."""
     return topic.endswith("/cmd") and topic.startswith(ROOT + "/")
+
+
+def _tagged(letter: Letter, ids: list[int]) -> Letter:
+    """Return the letter with the numbers of the subscriptions it is delivered for."""
+    if not ids:
+        return letter
+    values: dict[int, Any] = dict(stored_properties(letter.properties).items())
+    values[Property.SUBSCRIPTION_ID] = tuple(ids)
+    return letter._replace(properties=properties(values))
 
 
 def _speaker(topic: str) -> str:

@@ -26,17 +26,17 @@ class Reason(IntEnum):
     NOT_AUTHORIZED = 0x87
     BUSY = 0x89
     SHUTTING_DOWN = 0x8B
+    BAD_AUTH_METHOD = 0x8C
     KEEP_ALIVE = 0x8D
     TAKEN_OVER = 0x8E
     BAD_FILTER = 0x8F
     BAD_TOPIC = 0x90
+    NO_SUCH_PID = 0x92
     RECEIVE_MAXIMUM = 0x93
     BAD_ALIAS = 0x94
     TOO_LARGE = 0x95
     QUOTA = 0x97
-    QOS = 0x9B
     SHARED = 0x9E
-    SUBSCRIPTION_ID = 0xA1
 
 
 class Malformed(ValueError):
@@ -174,7 +174,10 @@ class Reader:
         return pid
 
     def properties(self, packet: str) -> Properties:
-        """Return the properties of ``packet`` (a key of ALLOWED), user properties as pairs."""
+        """Return the properties of ``packet`` (a key of ALLOWED).
+
+        Those that may be there more than once come as tuples: user properties, subscription ids.
+        """
         length = self.length()
         if not length:
             return NONE
@@ -195,12 +198,13 @@ class Reader:
         if number == Property.USER:
             found[number] = (*found.get(number, ()), (self.text(), self.text()))
             return
-        if number in found:
+        if number in found and number != Property.SUBSCRIPTION_ID:
             raise Malformed(f"property {number:#x} twice", Reason.PROTOCOL_ERROR)
         value = getattr(self, _KIND[number])()
         if (number in _FLAGS and value > 1) or (number in _NEVER_ZERO and not value):
             raise Malformed(f"property {number:#x} cannot be {value}", Reason.PROTOCOL_ERROR)
-        found[number] = value
+        several = number == Property.SUBSCRIPTION_ID
+        found[number] = (*found.get(number, ()), value) if several else value
 
 
 def length(value: int) -> bytes:
@@ -247,6 +251,9 @@ def properties(values: Properties) -> bytes:
         if number == Property.USER:
             for name, content in value:
                 out += length(number) + text(name) + text(content)
+        elif number == Property.SUBSCRIPTION_ID:
+            for id in value:
+                out += length(number) + length(id)
         else:
             out += length(number) + _WRITERS[_KIND[number]](value)
     return length(len(out)) + bytes(out)

@@ -33,6 +33,7 @@ _OLD_CODES: Final = {
     Reason.UNSUPPORTED_VERSION: 1,
     Reason.BAD_CLIENT_ID: 2,
     Reason.BUSY: 3,
+    Reason.SHUTTING_DOWN: 3,
     Reason.QUOTA: 3,
     Reason.BAD_CREDENTIALS: 4,
     Reason.NOT_AUTHORIZED: 5,
@@ -191,12 +192,8 @@ def _read_publish(reader: Reader, flags: int, version: int) -> Publish:
     topic = reader.text()
     pid = reader.pid() if qos else 0
     values = reader.properties("publish") if version == V5 else NONE
-    if Property.ALIAS in values:
-        raise Malformed("topic alias, but none was offered", Reason.BAD_ALIAS)
-    if not topic_is_valid(topic):
+    if not (topic_is_valid(topic) or (not topic and Property.ALIAS in values)):
         raise Malformed(f"topic {topic[:60]!r} is not one", Reason.BAD_TOPIC)
-    if Property.SUBSCRIPTION_ID in values:
-        raise Malformed("subscription identifier in a PUBLISH", Reason.PROTOCOL_ERROR)
     return Publish(topic, reader.rest(), qos, pid, bool(flags & 1), bool(flags & 8), values)
 
 
@@ -213,6 +210,8 @@ def _read_connect(reader: Reader, _kind: int, _version: int) -> Connect:
     if version == V311 and flags & 0x40 and not flags & 0x80:
         raise Malformed("password without user name")
     values = reader.properties("connect") if version == V5 else NONE
+    if Property.AUTH_DATA in values and Property.AUTH_METHOD not in values:
+        raise Malformed("authentication data without a method", Reason.PROTOCOL_ERROR)
     client = reader.text()
     will = _read_will(reader, flags, version)
     username = reader.text() if flags & 0x80 else None
@@ -255,6 +254,8 @@ def _read_ack(reader: Reader, kind: int, version: int) -> Ack:
 def _read_subscribe(reader: Reader, _kind: int, version: int) -> Subscribe:
     pid = reader.pid()
     values = reader.properties("subscribe") if version == V5 else NONE
+    if len(values.get(Property.SUBSCRIPTION_ID, ())) > 1:
+        raise Malformed("more than one subscription identifier", Reason.PROTOCOL_ERROR)
     wanted = []
     while reader.pos < reader.end:
         name, options = reader.text(), reader.byte()

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from collector.fields import Properties, Property, Reader
+from collector.admission import Limits
+from collector.fields import NONE, Properties, Property, Reader
 from collector.packets import V5, Publish
 from storage.mailbox import Client, Letter, SessionKept
 
@@ -29,7 +30,9 @@ class Session:
         "inflight",
         "numbered",
         "owed",
+        "owed_bytes",
         "received",
+        "stored",
         "used_pid",
         "waiting",
     )
@@ -42,6 +45,8 @@ class Session:
         self.inflight: dict[int, tuple[int, Letter]] = {}
         self.received: set[int] = set()  # QoS 2: seen, not yet released by the sender
         self.owed = 0  # letters numbered and not yet acknowledged, committed or not
+        self.owed_bytes = 0
+        self.stored = False  # whether the mailbox knows of it
         self.numbered = 0
         self.used_pid = 0
         self.dropped = 0
@@ -54,12 +59,14 @@ class Session:
         """What the mailbox has to know of it."""
         return SessionKept(self.client, self.expiry_s, tuple(self.filters.items()))
 
-    def number(self, limit: int) -> int | None:
-        """Return the number of a letter to come, None when ``limit`` are owed already."""
-        if self.owed >= limit:
+    def number(self, letter: Letter, limits: Limits) -> int | None:
+        """Return the number of a letter to come, None when too much is owed already."""
+        size = _size(letter)
+        if self.owed >= limits.queue or self.owed_bytes + size > limits.queue_bytes:
             self.dropped += 1
             return None
         self.owed += 1
+        self.owed_bytes += size
         self.numbered += 1
         return self.numbered
 
@@ -67,6 +74,7 @@ class Session:
         """Take up the letters that were waiting when the process ended."""
         self.waiting.extend(sorted(letters.items()))
         self.owed = len(letters)
+        self.owed_bytes = sum(map(_size, letters.values()))
         self.numbered = max(letters, default=0)
 
     def acknowledge(self, pid: int) -> int | None:
@@ -74,8 +82,13 @@ class Session:
         sent = self.inflight.pop(pid, None)
         if sent is None:
             return None
+        number, letter = sent
+        self._settled(letter)
+        return number
+
+    def _settled(self, letter: Letter) -> None:
         self.owed -= 1
-        return sent[0]
+        self.owed_bytes -= _size(letter)
 
     def again(self, version: int) -> Iterator[Publish]:
         """Yield what was in flight when the last connection ended."""
@@ -92,7 +105,7 @@ class Session:
             return None
         number, letter = self.waiting.popleft()
         if letter.expires_at and letter.expires_at <= now:
-            self.owed -= 1
+            self._settled(letter)
             return number, None
         pid = self._free_pid()
         self.inflight[pid] = (number, letter)
@@ -105,6 +118,10 @@ class Session:
             if pid not in self.inflight:
                 self.used_pid = pid
                 return pid
+
+
+def _size(letter: Letter) -> int:
+    return len(letter.topic) + len(letter.payload) + len(letter.properties)
 
 
 class Delivery(NamedTuple):
@@ -120,7 +137,7 @@ def publish(
 ) -> Publish:
     """Return the packet that carries ``letter`` to a client of this MQTT version."""
     values: dict[int, Any] = {}
-    if version == V5 and letter.properties:
+    if version == V5:
         values.update(stored_properties(letter.properties).items())
     if version == V5 and letter.expires_at and now:
         values[Property.MESSAGE_EXPIRY] = max(1, int(letter.expires_at - now))
@@ -129,4 +146,6 @@ def publish(
 
 def stored_properties(encoded: bytes) -> Properties:
     """Return the properties of a letter."""
+    if not encoded:
+        return NONE
     return Reader(encoded, 0, len(encoded)).properties("publish")

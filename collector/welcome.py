@@ -12,8 +12,8 @@ def refusal(connect: Connect, limits: Limits) -> Reason | None:
     nameless = not connect.client and not connect.clean and connect.version != V5
     if nameless or len(connect.client) > limits.client_id:
         return Reason.BAD_CLIENT_ID
-    if connect.will is not None and connect.will.qos > 1 and connect.version == V5:
-        return Reason.QOS
+    if Property.AUTH_METHOD in connect.properties:
+        return Reason.BAD_AUTH_METHOD
     return None
 
 
@@ -44,10 +44,8 @@ def answer(connect: Connect, limits: Limits, *, client: str, present: bool) -> C
         return Connack(present)
     values: dict[int, Any] = {
         Property.RECEIVE_MAXIMUM: limits.receive_maximum,
-        Property.MAXIMUM_QOS: 1,
         Property.MAXIMUM_PACKET: limits.packet,
-        Property.ALIAS_MAXIMUM: 0,
-        Property.SUBSCRIPTION_IDS_AVAILABLE: 0,
+        Property.ALIAS_MAXIMUM: limits.aliases,
         Property.SHARED_AVAILABLE: 0,
     }
     if not connect.client:

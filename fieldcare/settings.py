@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65535)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    mqtt_devices_ca: Path | None = Field(
+        None, description="an authority: devices must show a certificate that it signed"
+    )
     zone: str = "Asia/Shanghai"
     keep_days: int = Field(400, ge=1, description="how long raw readings are kept")
     plan_limit_s: float = Field(2.0, gt=0, le=600)

@@ -23,6 +23,7 @@ from collector.admission import Principal, device_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
 from collector.mqtt import Broker, listen
+from collector.tls import device_context
 from desk.ingest import Ingest
 from desk.intake import Registered
 from desk.office import Office
@@ -215,9 +216,7 @@ def issue_credential(records: Records, device: str) -> str:
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    return context
+    return device_context(settings.tls_certificate, settings.tls_key, settings.mqtt_devices_ca)
 
 
 def planner(settings: Settings, office: Office) -> Planner:

@@ -238,12 +238,13 @@ def test_a_packet_beyond_the_limit_is_told_to_the_desk_and_ends_the_connection(
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
-        (Publish(TELE, b"", 1, 1, properties={Property.ALIAS: 1}), Reason.BAD_ALIAS),
-        (Publish(TELE, b"", 2, 1), Reason.QOS),
+        (Publish(TELE, b"", 1, 1, properties={Property.ALIAS: 17}), Reason.BAD_ALIAS),
+        (Publish(TELE, b"", 1, 1, properties={Property.ALIAS: 0}), Reason.BAD_ALIAS),
+        (Publish("", b"", 1, 1, properties={Property.ALIAS: 1}), Reason.PROTOCOL_ERROR),
+        (Publish(TELE, b"", properties={Property.SUBSCRIPTION_ID: (1,)}), Reason.PROTOCOL_ERROR),
         (Connect("D1", V5), Reason.PROTOCOL_ERROR),
         (Connack(), Reason.PROTOCOL_ERROR),
         (Ack(packets.PUBREC, 1), Reason.PROTOCOL_ERROR),
-        (Subscribe(1, (Wanted(CMD),), {Property.SUBSCRIPTION_ID: 1}), Reason.SUBSCRIPTION_ID),
         (Disconnect(0, {Property.SESSION_EXPIRY: 1}), Reason.PROTOCOL_ERROR),
     ],
 )
@@ -268,8 +269,9 @@ def test_the_welcome_names_the_limits(running: Running) -> None:
     raw.send(Connect("", V5, keep_alive_s=0, username="D1", password=b"pw"))
     offered = raw.expect(Connack).properties
     assert offered[Property.MAXIMUM_PACKET] == 1 << 20
-    assert offered[Property.ALIAS_MAXIMUM] == 0
-    assert offered[Property.MAXIMUM_QOS] == 1
+    assert offered[Property.ALIAS_MAXIMUM] == 16
+    assert offered[Property.SHARED_AVAILABLE] == 0
+    assert Property.MAXIMUM_QOS not in offered
     assert offered[Property.SERVER_KEEP_ALIVE] == 600
     assert offered[Property.ASSIGNED_CLIENT].startswith("auto-")
     raw.close()

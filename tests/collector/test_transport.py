@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from collector.admission import Limits
 from collector.packets import V311, Ack, Connect, Publish, encode
 from collector.session import Session
+from collector.tls import device_context
 from desk.arrival import Arrival
 from storage.mailbox import Client
 from tests.collector.given_endpoint import PATIENCE_S, TELE, Running, client, endpoint
@@ -70,16 +70,37 @@ def test_a_client_is_welcome_while_the_store_is_away(started: Callable[..., Any]
             assert other.expect(Ack).pid == 1
 
 
-@pytest.mark.mosquitto
-def test_devices_speak_over_tls(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return a certificate for 127.0.0.1 that signed itself, and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
     command += ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate, key)
-    with endpoint(tls=server) as running:
+    return certificate, key
+
+
+@pytest.mark.mosquitto
+def test_a_device_without_a_certificate_stays_outside_where_one_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    server, device, other = (self_signed(tmp_path, name) for name in ("server", "device", "other"))
+    with endpoint(tls=device_context(*server, devices_ca=device[0])) as running:
+        publish = [program("mosquitto_pub"), "-h", "127.0.0.1", "-p", str(running.port), "-t", TELE]
+        publish += ["-u", "D1", "-P", "pw", "-q", "1", "-m", "x", "--cafile", str(server[0])]
+        for shown, taken in ((None, False), (other, False), (device, True)):
+            files = ["--cert", str(shown[0]), "--key", str(shown[1])] if shown else []
+            done = subprocess.run(
+                [*publish, *files], check=False, capture_output=True, timeout=PATIENCE_S
+            )
+            assert (done.returncode == 0) is taken
+    assert running.sink.arrivals == [Arrival("D1", TELE, b"x")]
+
+
+@pytest.mark.mosquitto
+def test_devices_speak_over_tls(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, "server")
+    with endpoint(tls=device_context(certificate, key, None)) as running:
         publish = [program("mosquitto_pub"), "-V", "5", "-h", "127.0.0.1", "-p", str(running.port)]
         publish += ["-u", "D1", "-P", "pw", "-q", "1", "-t", TELE, "-l"]
         lines = b"".join(b"%d\n" % n for n in range(500))
