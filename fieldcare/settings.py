@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     )
     zone: str = "Asia/Shanghai"
     keep_days: int = Field(400, ge=1, description="how long raw readings are kept")
+    spool_bytes: int = Field(
+        2**33, ge=2**26, description="how large the spool before InfluxDB may grow"
+    )
     plan_limit_s: float = Field(2.0, gt=0, le=600)
 
     @model_validator(mode="after")

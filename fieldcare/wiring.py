@@ -41,9 +41,11 @@ from scheduler.travel import crow_flies
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Server
 from storage.influx_reader import InfluxReader
+from storage.influx_takeover import take_over
 from storage.interface import Records, Telemetry
 from storage.mailbox import SqliteMailbox
 from storage.records_sql import SqlRecords
+from storage.register import RecordedDevices
 from storage.sqlite import SqliteTelemetry
 
 log = logging.getLogger(__name__)
@@ -90,13 +92,14 @@ def open_stores(settings: Settings, *, collects: bool = True) -> Stores:
 
 
 def _telemetry(settings: Settings, records: Records, *, collects: bool) -> Telemetry:
-    path = settings.data / "telemetry.sqlite"
     if settings.telemetry == "sqlite":
-        return SqliteTelemetry(path)
-    with records.read() as work:
-        models = {d.id: d.model for d in work.shelf(Device).find(limit=_MANY)}
-    server = influx_server(settings.telemetry)
-    return InfluxTelemetry(server, path, models) if collects else InfluxReader(server, models)
+        return SqliteTelemetry(settings.data / "telemetry.sqlite")
+    server, register = influx_server(settings.telemetry), RecordedDevices(records)
+    if not collects:
+        return InfluxReader(server, register)
+    folder = settings.data / "spool"
+    take_over(settings.data / "telemetry.sqlite", folder, int(time.time() * 1000))
+    return InfluxTelemetry(server, folder, register, spool_bytes=settings.spool_bytes)
 
 
 def influx_server(url: str) -> Server:

@@ -9,6 +9,7 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 _MAGIC: Final = b"FCFILE\x00\x01"
+_LEAST_RESERVE: Final = 64 * 1024
 _HEAD: Final = len(_MAGIC) + 4
 
 
@@ -43,3 +44,35 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+class Reserved:
+    """Room held back on the disk, so that small files can be replaced when it is full.
+
+    What is written then lets other things go, and the room is held back again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._bytes = path, _LEAST_RESERVE
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Replace a file durably, from the room held back if there is no other. Raises OSError."""
+        self._bytes = max(self._bytes, 2 * len(content))
+        try:
+            put(path, content)
+        except OSError:
+            if not self._path.exists():
+                raise
+            self._path.unlink()
+            put(path, content)
+            return
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Hold room back, as much as there is."""
+        try:
+            if not self._path.exists() or self._path.stat().st_size < self._bytes:
+                with self._path.open("wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, self._bytes)
+        except OSError:
+            self._path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ the newest values of each device as they were when its readings left.
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from equipment.reading import Batch
@@ -82,11 +82,15 @@ class Following:
         self.drop(committed.sealed)
 
     def _skip_to(self, db: sqlite3.Connection, sealed: int) -> None:
+        self.restore(sealed, db.execute("SELECT name, newest FROM device"))
+
+    def restore(self, sealed: int, newest: Iterable[tuple[str, bytes]]) -> None:
+        """Go on from batch ``sealed``, with what ``packed_newest`` returned of each device."""
         with self._lock:
             self.frozen, self.active = [], Recent(self.devices)
             self.seen = sealed
-            for device, newest in db.execute("SELECT name, newest FROM device"):
-                self._newest.restore(device, newest)
+            for device, packed in newest:
+                self._newest.restore(device, packed)
 
     def add(self, batch: Batch) -> None:
         """Add a committed batch."""

@@ -1,27 +1,25 @@
 """InfluxDB as a process sees it that only reads: the API and the planner beside a collector.
 
-What the collector has in its spool and not yet on the server is not seen here, nor are notes,
-which stay with the collector.
+What the collector has in its spool and not yet on the server is not seen here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from equipment.reading import Batch, Note
-from storage.influx import quoted, series_of, written
 from storage.influx_link import Link, Server
+from storage.influx_query import Queries
 from storage.interface import Backlog, Checkpoint, Series, Window
 from storage.merge import windowed
+from storage.register import Register
 from storage.tail import StorageError
-
-_NEWEST_WITHIN = "7d"
-_ROWS = 20  # a device says its metrics in several messages; the newest rows together have them
 
 
 class InfluxReader:
-    """Readings of the server. ``models`` tells the model of a device: its measurement."""
+    """Readings and notes of the server. ``register`` tells model and site of a device."""
 
-    def __init__(self, server: Server, models: Mapping[str, str]) -> None:
-        self._link, self._models = Link(server), models
+    def __init__(self, server: Server, register: Register) -> None:
+        self._link = Link(server)
+        self._queries = Queries(self._link, register)
 
     def append(self, batch: Batch) -> int:
         """Raise StorageError: only the collector appends."""
@@ -29,25 +27,13 @@ class InfluxReader:
 
     def last(self, devices: Sequence[str]) -> Mapping[str, Mapping[str, tuple[int, float]]]:
         """Return device -> metric -> (ms UTC, value) of the newest rows of the last week."""
-        found: dict[str, dict[str, tuple[int, float]]] = {}
-        for model in sorted({self._models.get(device, "other") for device in devices}):
-            for answer in self._link.ask(
-                f"SELECT * FROM {quoted(model)} WHERE time >= now() - {_NEWEST_WITHIN}"
-                f' GROUP BY "device" ORDER BY time DESC LIMIT {_ROWS}'
-            ):
-                newest = {
-                    name: (int(series.at_ms[0]), float(series.values[0]))
-                    for name, series in series_of(answer)
-                }
-                found[answer.tags.get("device", "")] = newest
-        return {device: found[device] for device in devices if device in found}
+        return self._queries.last(devices)
 
     def raw(
         self, device: str, start_ms: int, end_ms: int, metrics: Sequence[str] | None = None
     ) -> Mapping[str, Series]:
         """Return every reading of the device, per metric, in time order."""
-        model = self._models.get(device, "other")
-        return written(self._link, model, device, span=(start_ms, end_ms), metrics=metrics)
+        return self._queries.raw(device, start_ms, end_ms, metrics)
 
     def window(
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
@@ -58,8 +44,8 @@ class InfluxReader:
     def notes(
         self, device: str, start_ms: int, end_ms: int, kinds: Sequence[str] | None = None
     ) -> Sequence[Note]:
-        """Return nothing: notes are the collector's."""
-        return ()
+        """Return births, states, events, qc and maint of the device in time order."""
+        return self._queries.notes(device, start_ms, end_ms, kinds)
 
     def roll(self, keep_from_ms: int) -> int:
         """Forget nothing: the bucket's retention does."""

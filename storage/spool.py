@@ -50,6 +50,7 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._claim = self._claimed()
+            self._small = atomic.Reserved(folder / "reserve")
             self._checkpoint = self._read_checkpoint()
             self._kept_cursor = self.cursor = self._read_cursor()
             self._segments = [Segment(path) for path in sorted(folder.glob("*.segment"))]
@@ -192,6 +193,20 @@ class Spool:
                     extra={"file": str(segment.path), "from": found.start, "to": found.end},
                 )
 
+    def set_aside(self, record: Record, why: str) -> None:
+        """Keep a record that nobody can read apart, so that the others go on."""
+        aside = self._folder / f"{record.id:020d}.unreadable"
+        try:
+            aside.write_bytes(record.payload)
+        except OSError as error:
+            raise StorageError(f"{aside}: {error}") from error
+        log.error("a batch in the spool cannot be read", extra={"file": str(aside), "why": why})
+
+    def start_of_last(self, segments: int) -> int:
+        """Return the id before the first one of the last ``segments`` segments."""
+        last = self._segments[-segments:]
+        return last[0].first - 1 if last else self.newest
+
     @property
     def damaged(self) -> int:
         """Return how many damaged places were stepped over since the start."""
@@ -221,12 +236,12 @@ class Spool:
         """
         cursor = self.cursor
         if self._kept_cursor != cursor:
-            self._put("cursor", _ID.pack(cursor))
+            self.put("cursor", _ID.pack(cursor))
             self._kept_cursor = cursor
         return bool(self._unneeded())
 
     def _read_cursor(self) -> int:
-        found = atomic.get(self._folder / "cursor")
+        found = self.get("cursor")
         return int(_ID.unpack(found)[0]) if found is not None else 0
 
     def checkpoint(self) -> Checkpoint | None:
@@ -235,20 +250,28 @@ class Spool:
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep ``checkpoint`` durably; records up to it are needed for no replay."""
-        self._put("checkpoint", _ID.pack(checkpoint.upto) + checkpoint.state)
+        self.put("checkpoint", _ID.pack(checkpoint.upto) + checkpoint.state)
         self._checkpoint = checkpoint
 
     def _read_checkpoint(self) -> Checkpoint | None:
-        found = atomic.get(self._folder / "checkpoint")
+        found = self.get("checkpoint")
         if found is None:
             return None
         return Checkpoint(int(_ID.unpack_from(found)[0]), found[_ID.size :])
 
-    def _put(self, name: str, content: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
+        """Replace a small file beside the segments durably, even when the disk is full.
+
+        Raises StorageError.
+        """
         try:
-            atomic.put(self._folder / name, content)
+            self._small.put(self._folder / name, content)
         except OSError as error:
             raise StorageError(f"{self._folder / name}: {error}") from error
+
+    def get(self, name: str) -> bytes | None:
+        """Return the content of a small file beside the segments, or None."""
+        return atomic.get(self._folder / name)
 
     def _released(self) -> int:
         return 0 if self._checkpoint is None else self._checkpoint.upto

@@ -8,9 +8,16 @@ import pytest
 
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Server
+from storage.register import UNKNOWN, Standing
 from tests.influx2_server import ORG, TOKEN
 
-MODELS = {"A": "CHEM", "B": "IMMU", "C": "CHEM"}
+STANDING = {
+    "A": Standing("CHEM", "S1"), "B": Standing("IMMU", "S1"), "C": Standing("CHEM", "S2")
+}  # fmt: skip
+
+
+def register(device: str) -> Standing:
+    return STANDING.get(device, UNKNOWN)
 
 
 class Forwarded(InfluxTelemetry):
@@ -20,25 +27,35 @@ class Forwarded(InfluxTelemetry):
         settle(self)
         return super().raw(*args, **kwargs)
 
+    def window(self, *args, **kwargs):
+        settle(self)
+        return super().window(*args, **kwargs)
+
+    def notes(self, *args, **kwargs):
+        settle(self)
+        return super().notes(*args, **kwargs)
+
 
 def settle(store: InfluxTelemetry) -> None:
     """Return when the server has everything."""
     for _ in range(3000):
-        if not store.waiting():
+        if not store.backlog().batches:
             return
         time.sleep(0.01)
-    raise TimeoutError(f"{store.waiting()} batches still wait")
+    raise TimeoutError(f"they still wait: {store.backlog()}")
 
 
 def fresh_influx(path: Path, request: pytest.FixtureRequest) -> InfluxTelemetry:
     server = request.getfixturevalue("influx_server")
     name = f"t{uuid.uuid4().hex}"
     server.ask(f"CREATE DATABASE {name}")
-    return Forwarded(Server(server.url, name), path, MODELS, generation_rows=1)
+    return Forwarded(Server(server.url, name), path, register, generation_rows=1, linger_s=0)
 
 
 def fresh_influx2(path: Path, request: pytest.FixtureRequest) -> InfluxTelemetry:
     server = request.getfixturevalue("influx2")
     name = f"t{uuid.uuid4().hex}"
     server.add_bucket(name)
-    return Forwarded(Server(server.url, name, ORG, TOKEN), path, MODELS, generation_rows=1)
+    return Forwarded(
+        Server(server.url, name, ORG, TOKEN), path, register, generation_rows=1, linger_s=0
+    )

@@ -1,0 +1,37 @@
+"""Register: model and site of a device, read from the records when somebody first asks."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from equipment.device import Device
+from storage.interface import Records
+
+
+class Standing(NamedTuple):
+    """What device it is, and at which site it stands."""
+
+    model: str
+    site: str
+
+
+Register = Callable[[str], Standing]
+UNKNOWN: Final = Standing("other", "-")
+
+
+class RecordedDevices:
+    """Answers from memory; a device that is not known yet, or any more, is looked up each time."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._known: dict[str, Standing] = {}
+
+    def __call__(self, device: str) -> Standing:
+        """Return where ``device`` stands, UNKNOWN for one that is on no record."""
+        known = self._known.get(device)
+        if known is None:
+            with self._records.read() as work:
+                found = work.shelf(Device).get(device)
+            if found is None:
+                return UNKNOWN
+            known = self._known[device] = Standing(found.model, found.site)
+        return known
