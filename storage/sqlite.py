@@ -8,6 +8,7 @@ order is right even when a reading is in both. A process that does not append fo
 
 import sqlite3
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -26,6 +27,7 @@ from storage.tail import Tail, insert, newest, prune
 _FULL_ROWS: Final = 720
 _LONGEST_ROWS: Final = 4096
 _FORGOTTEN_AT_ONCE: Final = 100
+_SEALING_S: Final = 0.05
 _CHUNKS: Final = """
 CREATE TABLE IF NOT EXISTS chunk(
     id INTEGER PRIMARY KEY, device TEXT NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,
@@ -94,11 +96,17 @@ class SqliteTelemetry:
         self._following = following
 
     def _freeze_when_large(self) -> None:
-        active = self._following.active
-        enough = active.rows >= self._chunk_rows * active.count_devices()
-        if active.rows and not self._todo and (enough or active.bytes >= self._memory):
+        if not self._todo and self._fullness() >= 1:
+            self._todo = self._following.active.devices()
             self._following.freeze()
-            self._todo = active.devices()
+
+    def _fullness(self) -> float:
+        """Return how full the active generation is: at 1 it is to be frozen."""
+        active = self._following.active
+        if not active.rows:
+            return 0.0
+        enough = self._chunk_rows * active.count_devices()
+        return max(active.rows / enough, active.bytes / self._memory)
 
     # --- seal ---
 
@@ -106,14 +114,18 @@ class SqliteTelemetry:
         """Seal the next devices, and return how many.
 
         The pace is set by the rows that come in: a frozen generation is sealed before the active
-        one is half as large.
+        one is half as large. A large batch does not wait for all of that: it stops after a while,
+        a longer one the fuller the active generation is.
         """
         if not self._todo:
             return 0
         frozen = self._following.frozen[0]
-        count = min(len(self._todo), 1 + 2 * rows * frozen.count_devices() // frozen.rows)
-        for device in self._todo[:count]:
-            self._seal(db, device, merged([frozen.history(device)]))
+        wanted = min(len(self._todo), 1 + 2 * rows * frozen.count_devices() // frozen.rows)
+        stop_at = time.perf_counter() + _SEALING_S * (1 + 2 * self._fullness())
+        count = 0
+        while count < wanted and (not count or time.perf_counter() < stop_at):
+            self._seal(db, self._todo[count], merged([frozen.history(self._todo[count])]))
+            count += 1
         if count == len(self._todo):
             put_progress(db, frozen.upto, frozen.upto, "")
         else:

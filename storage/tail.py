@@ -1,10 +1,15 @@
-"""Tail: one SQLite file whose commit is the acknowledgement: batches, notes and the checkpoint."""
+"""Tail: one SQLite file whose commit is the acknowledgement: batches, notes and the checkpoint.
+
+The write-ahead log is copied into the file in small steps, so that no commit waits for a large one.
+It begins anew only at an instant without a reader; under readers without a pause that instant is
+waited for, briefly, once the log is long.
+"""
 
 import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +20,9 @@ from storage.interface import Checkpoint
 _PRUNED_AT_ONCE: Final = 16
 _VERSION: Final = 1
 _PAGE: Final = 16_384  # a batch is some hundred kB: fewer, larger pages cost less CPU to commit
+_LOG_STEP_PAGES: Final = 256
+_LOG_BYTES: Final = 32 * 2**20
+_READERS_MS: Final = 100
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS tail(id INTEGER PRIMARY KEY, blob BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS note(
@@ -35,13 +43,20 @@ class Tail:
     """The file, its one writing connection and as many reading ones as there are readers."""
 
     def __init__(
-        self, path: Path, tables: str = "", *, busy_s: float = 5.0, most_bytes: int = 2**44
+        self,
+        path: Path,
+        tables: str = "",
+        *,
+        busy_s: float = 5.0,
+        most_bytes: int = 2**44,
+        log_bytes: int = _LOG_BYTES,
     ) -> None:
         self.path = path
         self._busy_s = busy_s
         self._lock = threading.RLock()
         self._idle: list[sqlite3.Connection] = []
         self._claim: sqlite3.Connection | None = None
+        self._log, self._log_bytes, self._log_bound = Path(f"{path}-wal"), log_bytes, log_bytes
         with self._told():
             self._writer = self._connect()
             self._prepare(_TABLES + tables)
@@ -53,6 +68,9 @@ class Tail:
             self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False
         )
         db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA secure_delete=OFF")  # some builds write zeros over all that is pruned
+        db.execute(f"PRAGMA wal_autocheckpoint={_LOG_STEP_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit={self._log_bytes // 2}")
         return db
 
     def _prepare(self, tables: str) -> None:
@@ -87,6 +105,22 @@ class Tail:
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+            self._begin_log_anew_when_long()
+
+    def _begin_log_anew_when_long(self) -> None:
+        """Wait for the readers of this moment, not for later ones: they read the file itself.
+
+        When that fails, by a slow reader or a full disk, the log grows some more until the next
+        attempt: what was committed is committed.
+        """
+        size, busy = self._log.stat().st_size if self._log.exists() else 0, 1
+        if size <= self._log_bound:
+            return
+        self._writer.execute(f"PRAGMA busy_timeout={_READERS_MS}")
+        with suppress(sqlite3.Error):
+            busy = self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
+        self._writer.execute(f"PRAGMA busy_timeout={round(self._busy_s * 1000)}")
+        self._log_bound = size + self._log_bytes // 4 if busy else self._log_bytes
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -17,7 +17,7 @@ from storage.batches import pack
 from storage.interface import Checkpoint
 from storage.memory import MemoryTelemetry
 from storage.sqlite import SqliteTelemetry
-from storage.tail import StorageError
+from storage.tail import StorageError, Tail
 from tests.storage.given_telemetry import EVER, T0, block, fleet, note, plain, readings
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +175,46 @@ def test_a_full_disk_refuses_and_the_same_batch_can_be_sent_again(tmp_path):
         look_alike_fleet(store, memory)
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 4 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no small disk can be mounted here: {error}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_refuses_until_there_is_room_again(small_disk):
+    memory, ballast = MemoryTelemetry(), small_disk / "ballast"
+    with closing(SqliteTelemetry(small_disk / "t.db", chunk_rows=5)) as store:
+        for size in (2_500_000, 1_500_000, 500_000):
+            ballast.write_bytes(bytes(size))
+            refused = appended_until_refused(store, memory)
+            look_alike_fleet(store, memory)
+            ballast.unlink()
+            assert store.append(refused) == memory.append(refused)
+        look_alike_fleet(store, memory)
+    with closing(SqliteTelemetry(small_disk / "t.db", chunk_rows=5)) as store:
+        look_alike_fleet(store, memory)
+
+
+def appended_until_refused(store, memory):
+    """Append to both until the disk is full, and return the batch that was refused."""
+    while True:
+        at = sum(1 for _ in memory.batches(0))
+        batch = Batch(fleet(30, at, np.random.default_rng(at)).blocks, [note("D1", at)])
+        try:
+            store.append(batch)
+        except StorageError:
+            return batch
+        memory.append(batch)
+
+
 def limit_pages(store, pages):
     """Let the file grow to at most ``pages``: SQLite then behaves as on a full disk."""
     with store._tail.writing() as db:
@@ -264,3 +304,26 @@ def test_readers_see_every_committed_reading_while_others_are_sealed(tmp_path):
         for reader in readers:
             reader.join()
     assert not wrong
+
+
+def test_the_log_stays_short_under_readers_without_a_pause(tmp_path):
+    """There is never an instant without a reader, so the log could never begin anew by itself."""
+    path, longest, done = tmp_path / "t.db", 0, threading.Event()
+    with closing(Tail(path, log_bytes=2**20)) as tail:
+
+        def read():
+            while not done.is_set():
+                with tail.reading() as db:
+                    db.execute("SELECT upto FROM checkpoint").fetchall()
+                    done.wait(0.003)
+
+        readers = [threading.Thread(target=read) for _ in range(3)]
+        for reader in readers:
+            reader.start()
+        for upto in range(150):
+            tail.keep_checkpoint(Checkpoint(upto, bytes(100_000)))
+            longest = max(longest, (tmp_path / "t.db-wal").stat().st_size)
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert longest < 150 * 100_000 / 3
