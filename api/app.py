@@ -13,9 +13,20 @@ from api.changes import Changes
 from api.context import Backstage
 from api.document import described
 from api.doorman import Doorman
-from api.routes import alarms, changes, demo, devices, plans, process, quarantine, session, tickets
+from api.routes import (
+    alarms,
+    changes,
+    demo,
+    devices,
+    ingest,
+    plans,
+    process,
+    quarantine,
+    session,
+    tickets,
+)
 
-_PARTS = (session, devices, tickets, plans, alarms, quarantine, changes, demo, process)
+_PARTS = (session, devices, tickets, plans, alarms, quarantine, ingest, changes, demo, process)
 
 
 class Application(FastAPI):

@@ -12,6 +12,7 @@ from aftersales.machine import By
 from aftersales.user import User
 from api.document import problems
 from api.errors import NotAllowed, NotSignedIn
+from desk.handing import HandingIn
 from desk.office import Office
 from desk.signing import signed_in
 from equipment.catalog import MODELS, DeviceModel
@@ -58,7 +59,10 @@ class Traffic(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """What the process gives the API. ``parts`` returns what is not well, name -> reason."""
+    """What the process gives the API. ``parts`` returns what is not well, name -> reason.
+
+    ``letterbox`` takes messages of devices; None where no collector runs.
+    """
 
     office: Office
     speed: float = 1.0
@@ -68,6 +72,7 @@ class Backstage:
     planning: Callable[[], bool] = lambda: False
     parts: Callable[[], dict[str, str]] = dict
     traffic: Callable[[], Traffic] = Traffic
+    letterbox: HandingIn[Any] | None = None
 
 
 async def backstage(request: Request) -> Backstage:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from api.errors import MEDIA
 from api.shapes import FieldError, Problem
@@ -12,6 +13,7 @@ from api.shapes import FieldError, Problem
 _REF = "#/components/schemas/{model}"
 _BODY = (411, 413)
 _COOKIE = {"type": "apiKey", "in": "cookie", "name": "fieldcare_session"}
+_CREDENTIAL = {"type": "http", "scheme": "basic"}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -23,6 +25,25 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "content": {MEDIA: {"schema": schema}},
         }
         for status in sorted(set(statuses))
+    }
+
+
+def credential_only(message: type[BaseModel], *statuses: int) -> dict[str, Any]:
+    """Return what a route needs that devices and gateways use: a list of ``message`` as its body.
+
+    ``statuses`` are the problems it may answer with.
+    """
+    each = message.model_json_schema(ref_template=_REF)
+    content = {
+        "application/json": {"schema": {"type": "array", "items": each}},
+        "application/x-ndjson": {"schema": each},
+    }
+    return {
+        "responses": problems(422, *statuses),
+        "openapi_extra": {
+            "security": [{"credential": []}],
+            "requestBody": {"required": True, "content": content},
+        },
     }
 
 
@@ -44,7 +65,7 @@ def described(app: FastAPI) -> dict[str, Any]:
     for shape in (FieldError, Problem):
         schemas[shape.__name__] = shape.model_json_schema(ref_template=_REF)
         schemas[shape.__name__].pop("$defs", None)
-    document["components"]["securitySchemes"] = {"session": _COOKIE}
+    document["components"]["securitySchemes"] = {"session": _COOKIE, "credential": _CREDENTIAL}
     return document
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from aftersales.machine import NotPermitted, Refused
+from desk.handing import Busy, NotAdmitted
 from desk.tickets import ChangedMeanwhile, UnknownRecord
 from equipment.device import BadRecord
 from equipment.words import Words
@@ -45,6 +46,10 @@ class TooMany(Said, RuntimeError):
         self.after_s = after_s
 
 
+class NotHere(Said, RuntimeError):
+    """This process cannot do that; the text says which one can."""
+
+
 class Invalid(Said, ValueError):
     """A ``field`` of the request has a value that cannot be meant."""
 
@@ -73,6 +78,7 @@ _TITLES: dict[int, Words] = {
     422: _INVALID,
     429: Words("请求过多", "Too many requests"),
     500: Words("服务器内部错误", "Internal error"),
+    503: Words("暂时无法处理", "Not available now"),
 }
 STATUS: dict[type[Exception], tuple[int, Words]] = {
     NotFound: (404, _TITLES[404]),
@@ -85,6 +91,9 @@ STATUS: dict[type[Exception], tuple[int, Words]] = {
     BadRecord: (422, Words("数值无效", "Invalid value")),
     Invalid: (422, _INVALID),
     TooMany: (429, _TITLES[429]),
+    NotAdmitted: (401, Words("设备凭据无效", "No valid credential")),
+    Busy: (503, _TITLES[503]),
+    NotHere: (503, _TITLES[503]),
 }
 # What pydantic says, for a Chinese reader; what is not here stays English.
 _CHINESE: dict[str, str] = {
@@ -152,8 +161,10 @@ def _named(status: int, title: Words) -> Callable[[Request, Exception], Awaitabl
         reason = getattr(error, "reason", None) or str(error)
         fields = [(error.field, error.reason)] if isinstance(error, Invalid) else []
         told = problem(request, status, reason, title=title, errors=fields)
-        if isinstance(error, TooMany):
+        if isinstance(error, TooMany | Busy):
             told.headers["Retry-After"] = str(max(1, round(error.after_s)))
+        if isinstance(error, NotAdmitted):
+            told.headers["WWW-Authenticate"] = 'Basic realm="fieldcare devices", charset="UTF-8"'
         return told
 
     return answer

@@ -8,6 +8,7 @@ from api import errors
 from equipment.words import Words
 
 BODY_LIMIT = 64 * 1024
+WIDER = {"/api/v1/ingest": 1024 * 1024}  # address -> limit
 _SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
@@ -63,10 +64,10 @@ def _refusal(request: Request) -> Response | None:
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit() and len(length) < 10):
         return errors.problem(request, 413, Words("内容长度无效", "no valid Content-Length"))
-    if int(length) > BODY_LIMIT:
+    limit = WIDER.get(request.url.path, BODY_LIMIT)
+    if int(length) > limit:
         detail = Words(
-            f"内容 {length} 字节，上限 {BODY_LIMIT} 字节",
-            f"body of {length} bytes, limit {BODY_LIMIT}",
+            f"内容 {length} 字节，上限 {limit} 字节", f"body of {length} bytes, limit {limit}"
         )
         return errors.problem(request, 413, detail)
     return None

@@ -1,7 +1,7 @@
 """What the API answers with: one pydantic model per shape, instants in UTC."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -406,6 +406,35 @@ class LedgerShape(Shape):
     duplicate: int
     quarantined: int
     gaps: list[tuple[str, int, int]]
+
+
+class MessageRequest(Shape):
+    """A message of a device, as it would be published over MQTT."""
+
+    topic: str
+    payload: dict[str, Any]
+
+
+class HandedInNote(Shape):
+    """A message that was not simply stored; ``place`` counts from 0.
+
+    One that is stored and has a reason was stored but for some of its metrics.
+    """
+
+    place: int
+    outcome: Literal["stored", "duplicate", "quarantined"]
+    reason: str
+    why: str
+
+
+class HandedIn(Shape):
+    """What the messages came to: received = stored + duplicate + quarantined."""
+
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    noted: list[HandedInNote]
 
 
 class ModeShape(Shape):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from collector.topics import covers, filter_is_valid, matches
-from equipment.wire import ROOT
+from equipment.wire import KINDS, ROOT, MalformedMessage, address
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,17 +13,28 @@ class Principal:
     """Who a connection has proved to be.
 
     ``device`` is the device id, None for a trusted operator or gateway. ``publishes`` and
-    ``subscribes`` are topic filters; ``sessions`` bounds how many it may have at a time.
+    ``subscribes`` are topic filters; ``sessions`` bounds how many it may have at a time; ``name``
+    is under which the desk files what a gateway may not say.
     """
 
     device: str | None
     publishes: tuple[str, ...]
     subscribes: tuple[str, ...]
     sessions: int = 4
+    name: str = ""
 
     def may_publish(self, topic: str) -> bool:
         """Return whether ``topic`` is its own."""
         return any(matches(wanted, topic) for wanted in self.publishes)
+
+    def sender(self, topic: str) -> str | None:
+        """Return in whose name the desk takes a message on ``topic``: None if that was checked.
+
+        What a gateway may not say goes in its own name, which is no device's: it is put aside.
+        """
+        if self.device is not None:
+            return self.device
+        return None if self.may_publish(topic) else self.name
 
     def may_subscribe(self, wanted: str) -> bool:
         """Return whether it may read everything that the filter ``wanted`` matches."""
@@ -38,6 +49,20 @@ def device_principal(device: str) -> Principal:
     if not device or not filter_is_valid(device) or set("/+#") & set(device):
         raise ValueError(f"device id {device[:60]!r} cannot be part of a topic")
     return Principal(device, (f"{ROOT}/+/{device}/#",), (f"{ROOT}/+/{device}/cmd",))
+
+
+def gateway_principal(user: str) -> Principal:
+    """Return what the gateway ``site/name`` may: speak for every device of its site.
+
+    Raises ValueError for another form of name.
+    """
+    site, _, name = user.partition("/")
+    try:
+        address(f"{ROOT}/{site}/{name}/tele")
+    except MalformedMessage as error:
+        raise ValueError(f"gateway {user[:90]!r} is not site/name: {error}") from error
+    publishes = tuple(f"{ROOT}/{site}/+/{kind}" for kind in KINDS)
+    return Principal(None, publishes, (f"{ROOT}/{site}/+/cmd",), name=user)
 
 
 @lru_cache(maxsize=1)

@@ -99,7 +99,8 @@ class Dialogue:
             seen = packets.decode(frame.first & 0xF6, data, frame.start, end, self.version)
             message = self._named(cast(Publish, seen))
             cut = message.payload[: PAYLOAD_LIMIT + 1]
-            self._effects.arrivals.append(Arrival(self.principal.device, message.topic, cut))
+            sender = self.principal.sender(message.topic)
+            self._effects.arrivals.append(Arrival(sender, message.topic, cut))
 
     def _count(self, published: int) -> None:
         self._published += published

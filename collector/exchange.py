@@ -242,10 +242,12 @@ class Exchange:
         The desk gets all of them, also those it will put aside: of a foreign topic, oversize.
         """
         asked_by_device = is_request(message.topic) and principal.device is not None
-        if asked_by_device or not is_request(message.topic):
+        own = not asked_by_device and principal.may_publish(message.topic)
+        if not (own and is_request(message.topic)):
             payload = message.payload[: PAYLOAD_LIMIT + 1]
-            effects.arrivals.append(Arrival(principal.device, message.topic, payload))
-        if asked_by_device or not principal.may_publish(message.topic):
+            sender = principal.sender(message.topic)
+            effects.arrivals.append(Arrival(sender, message.topic, payload))
+        if not own:
             return Reason.NOT_AUTHORIZED
         if len(message.payload) > PAYLOAD_LIMIT:
             return Reason.QUOTA

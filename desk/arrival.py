@@ -1,7 +1,9 @@
 """Arrival: a message as it came in, and what takes it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+What = Literal["stored", "duplicate", "quarantined"]
 
 
 class Arrival(NamedTuple):
@@ -15,6 +17,9 @@ class Arrival(NamedTuple):
     topic: str
     payload: bytes
     retained: bool = False
+
+    def tell(self, outcome: What, reason: str = "", why: str = "") -> None:
+        """Say that it was not simply stored; of most arrivals nobody wants to know."""
 
 
 class Sink(Protocol):

@@ -188,6 +188,7 @@ class Intake:
         boot, seq = message.b, message.s
         if not tally.is_new(boot, seq):
             tally.duplicate += 1
+            arrival.tell("duplicate")
             return True
         tally.stored += 1
         values, rows = sorted_.block(habit.metrics)
@@ -230,6 +231,7 @@ class Intake:
                 raise _ahead(at_ms, sorted_.latest_ms)
         if not speaker.tally.is_new(boot, seq):
             speaker.tally.duplicate += 1
+            arrival.tell("duplicate")
             return
         refused: Mapping[str, str] = {}
         stored = False
@@ -258,6 +260,7 @@ class Intake:
         boot = getattr(message, "b", "")
         if seq >= 0 and not speaker.tally.is_new(boot, seq):
             speaker.tally.duplicate += 1
+            arrival.tell("duplicate")
             return
         speaker.tally.stored += 1
         if isinstance(message, Birth):
@@ -291,6 +294,7 @@ class Intake:
             size=len(arrival.payload),
         )
         sorted_.refused.append(refused)
+        arrival.tell("quarantined" if whole else "stored", reason, refused.why)
         self.quarantined[reason] = self.quarantined.get(reason, 0) + 1
         known = self._topics.get(arrival.topic)
         if whole and known is not None and arrival.sender in (None, known.speaker.device):

@@ -43,11 +43,22 @@ def run(data: Data = None) -> None:
 
 
 @app.command()
-def collect(data: Data = None) -> None:
+def collect(
+    data: Data = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Also serve HTTP there; gateways hand in messages."),
+    ] = None,
+) -> None:
     """Only collect: messages in, durable, evaluated, tickets opened."""
     conf, stores, desk = _opened(data)
-    with running([Collecting(conf, desk), rounds(conf, desk)]):
-        wait_for_signal()
+    collecting = Collecting(conf, desk)
+    with running([collecting, rounds(conf, desk)]):
+        if http_port is None:
+            wait_for_signal()
+        else:
+            here = conf.model_copy(update={"http_port": http_port})
+            _serve(here, backstage(conf, desk, collecting=collecting))
     stores.close()
 
 

@@ -6,8 +6,10 @@ import typer
 
 from aftersales.access import ROLES, Role
 from aftersales.user import User
+from collector.admission import gateway_principal
 from desk.signing import hashed
 from equipment.catalog import MODELS
+from equipment.credential import Credential
 from equipment.device import BadRecord, Device, Site
 from equipment.wire import MalformedMessage, address
 from equipment.words import Words
@@ -17,6 +19,8 @@ from fieldcare.wiring import issue_credential
 _SHORTEST = 8
 devices = typer.Typer(no_args_is_help=True, help="Register devices and their credentials.")
 app.add_typer(devices, name="device")
+gateways = typer.Typer(no_args_is_help=True, help="Credentials of gateways, each for one site.")
+app.add_typer(gateways, name="gateway")
 
 
 @devices.command("add")
@@ -54,6 +58,35 @@ def rotate_device(id: str, data: Data = None) -> None:
             if work.shelf(Device).get(id) is None:
                 end(f"device {id!r} is not registered")
         console.print(f"username {id}, password {issue_credential(stores.records, id)}")
+
+
+@gateways.command("add")
+def add_gateway(
+    name: Annotated[str, typer.Argument(help="Of the form SITE/NAME.")], data: Data = None
+) -> None:
+    """Let a gateway speak for the devices of its site; print its password, this once.
+
+    One that has a password already gets a new one instead.
+    """
+    try:
+        gateway_principal(name)
+    except ValueError as error:
+        end(str(error))
+    with opened(data) as stores:
+        with stores.records.read() as work:
+            if work.shelf(Site).get(name.partition("/")[0]) is None:
+                end(f"site {name.partition('/')[0]!r} of gateway {name!r} is not on record")
+        console.print(f"username {name}, password {issue_credential(stores.records, name)}")
+
+
+@gateways.command("revoke")
+def revoke_gateway(name: str, data: Data = None) -> None:
+    """Take a gateway's password away."""
+    with opened(data) as stores, stores.records.begin() as work:
+        if "/" not in name or work.shelf(Credential).get(name) is None:
+            end(f"there is no gateway {name!r}")
+        work.shelf(Credential).remove(name)
+    console.print(f"{name} may not connect any more")
 
 
 @app.command()

@@ -19,9 +19,10 @@ import uvicorn
 from aftersales.workdays import china
 from api.app import create_app
 from api.context import Backstage, Demo, Traffic
-from collector.admission import Principal, device_principal
+from collector.admission import Principal, device_principal, gateway_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
+from collector.letterbox import Letterbox
 from collector.mqtt import Broker, listen
 from collector.tls import device_context
 from desk.ingest import Ingest
@@ -154,6 +155,7 @@ class Collecting:
         )
         self._office, self._settings = office, settings
         self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
+        self.letterbox = Letterbox(self.committer, authenticator(office.records))
         self._listener: Endpoint | Broker | None = None
 
     def _listen(self) -> Endpoint | Broker:
@@ -196,20 +198,20 @@ class Collecting:
 
 
 def authenticator(records: Records) -> Callable[[str, str], Principal | None]:
-    """Return how the endpoint learns who a username and password are: a device, or nobody."""
+    """Return how doors learn who a username and password are: a device, a gateway, or nobody."""
 
     def authenticate(username: str, password: str) -> Principal | None:
         with records.read() as work:
             kept = work.shelf(Credential).get(username)
         if kept is None or not matches(kept, password):
             return None
-        return device_principal(username)
+        return gateway_principal(username) if "/" in username else device_principal(username)
 
     return authenticate
 
 
 def issue_credential(records: Records, device: str) -> str:
-    """Give ``device`` a new secret, which replaces the old one, and return it."""
+    """Give a device, or gateway ``site/name``, a new secret instead of its old; return it."""
     secret = secrets.token_urlsafe(18)
     with records.begin() as work:
         work.shelf(Credential).put(credential(device, secret, secrets.token_hex(8)))
@@ -249,6 +251,7 @@ def backstage(
         demo=demo,
         models={code: profile.model for code, profile in profiles(settings).items()},
         tally=collecting.ingest.tallies.get if collecting else lambda _device: None,
+        letterbox=collecting.letterbox if collecting else None,
         planning=(lambda: planning.busy) if planning else lambda: False,
         parts=partial(unwell, committer, planning),
         traffic=partial(traffic, collecting.ingest, collecting.committer)

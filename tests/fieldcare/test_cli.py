@@ -17,7 +17,7 @@ from tests.fieldcare.given_process import cli, office, take
 TOPIC = "fc/v1/S001/CHEM-001/tele"
 COMMANDS = {
     "demo", "run", "collect", "serve", "plan", "migrate", "openapi", "simulate", "replay",
-    "simulate-register", "quarantine", "verify", "device", "user", "bench",
+    "simulate-register", "quarantine", "verify", "device", "gateway", "user", "bench",
 }  # fmt: skip
 
 

@@ -210,6 +210,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand In
+         * @description Take messages of devices, as a JSON array or one on each line; answer once they are durable.
+         *
+         *     Topics and payloads are those of MQTT. Sending the same again changes nothing.
+         */
+        post: operations["hand_in_api_v1_ingest_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -666,6 +688,41 @@ export interface components {
             field: string;
             /** Message */
             message: string;
+        };
+        /**
+         * HandedIn
+         * @description What the messages came to: received = stored + duplicate + quarantined.
+         */
+        HandedIn: {
+            /** Duplicate */
+            duplicate: number;
+            /** Noted */
+            noted: components["schemas"]["HandedInNote"][];
+            /** Quarantined */
+            quarantined: number;
+            /** Received */
+            received: number;
+            /** Stored */
+            stored: number;
+        };
+        /**
+         * HandedInNote
+         * @description A message that was not simply stored; ``place`` counts from 0.
+         *
+         *     One that is stored and has a reason was stored but for some of its metrics.
+         */
+        HandedInNote: {
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "stored" | "duplicate" | "quarantined";
+            /** Place */
+            place: number;
+            /** Reason */
+            reason: string;
+            /** Why */
+            why: string;
         };
         /**
          * HealthShape
@@ -1688,6 +1745,99 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hand_in_api_v1_ingest_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Payload */
+                    payload: {
+                        [key: string]: unknown;
+                    };
+                    /** Topic */
+                    topic: string;
+                }[];
+                "application/x-ndjson": {
+                    /** Payload */
+                    payload: {
+                        [key: string]: unknown;
+                    };
+                    /** Topic */
+                    topic: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandedIn"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
