@@ -91,7 +91,7 @@ class Forwarder:
                 self._tell(error)
                 self._keep_place_meanwhile()
                 asked_s = error.after_s if isinstance(error, Unavailable) else None
-                self._closing.wait(pause_s if asked_s is None else asked_s)
+                self._closing.wait(max(asked_s or pause_s, _FIRST_PAUSE_S))
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             except Exception as error:  # the loop at the top of a thread
