@@ -27,9 +27,11 @@ from fieldcare.wiring import (
     planner,
     rounds,
     server,
+    set_up_telemetry,
 )
 from scheduler.published import Published
 from scheduler.travel import crow_flies
+from storage.influx_setup import SetUpFailed
 
 
 @app.command()
@@ -123,8 +125,14 @@ def _opened(
 
 @app.command()
 def migrate(data: Data = None) -> None:
-    """Bring the stores to the newest schema."""
+    """Bring the stores to the newest schema, and set InfluxDB up."""
     with opened(data):
+        try:
+            done = set_up_telemetry(settings(data=data))
+        except SetUpFailed as error:
+            end(str(error))
+        for sentence in done:
+            console.print(sentence, highlight=False)
         console.print("the stores are up to date")
 
 

@@ -1,5 +1,7 @@
-"""What looks at what is kept: quarantine, journal."""
+"""What looks at what is kept: quarantine, refused lines, journal."""
 
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -7,7 +9,9 @@ from rich.table import Table
 
 from aftersales.journal import GENESIS, first_break
 from equipment.quarantine import Quarantined
-from fieldcare.cli import Data, app, bar, console, end, opened
+from fieldcare.cli import Data, app, bar, console, end, opened, settings
+from fieldcare.wiring import spool_folder
+from storage.refused import RefusedLines
 
 _PAGE = 2000
 
@@ -32,6 +36,25 @@ def quarantine(
     for row in rows:
         text = row.payload[:60].decode("utf-8", errors="backslashreplace")
         table.add_row(f"{row.at:%Y-%m-%d %H:%M:%S}", row.reason, row.why, row.topic, text)
+    console.print(table)
+
+
+@app.command()
+def refused(
+    data: Data = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+) -> None:
+    """List readings that InfluxDB will never take, newest first, and its reason."""
+    rows = list(islice(RefusedLines(spool_folder(settings(data=data))).newest_first(), limit))
+    if not rows:
+        console.print("no reading was refused")
+        return
+    table = Table()
+    for column in ("at (UTC)", "why", "line"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        at = datetime.fromtimestamp(row.at_ms / 1000, UTC)
+        table.add_row(f"{at:%Y-%m-%d %H:%M:%S}", row.why, row.line)
     console.print(table)
 
 

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     )
     zone: str = "Asia/Shanghai"
     keep_days: int = Field(400, ge=1, description="how long raw readings are kept")
+    keep_rollups_days: int = Field(
+        3650, ge=1, description="how long InfluxDB keeps minutes and hours of readings"
+    )
     spool_bytes: int = Field(
         2**33, ge=2**26, description="how large the spool before InfluxDB may grow"
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -42,6 +43,7 @@ from scheduler.travel import crow_flies
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Server
 from storage.influx_reader import InfluxReader
+from storage.influx_setup import set_up
 from storage.influx_takeover import take_over
 from storage.interface import Records, Telemetry
 from storage.mailbox import SqliteMailbox
@@ -98,9 +100,22 @@ def _telemetry(settings: Settings, records: Records, *, collects: bool) -> Telem
     server, register = influx_server(settings.telemetry), RecordedDevices(records)
     if not collects:
         return InfluxReader(server, register)
-    folder = settings.data / "spool"
+    folder = spool_folder(settings)
     take_over(settings.data / "telemetry.sqlite", folder, int(time.time() * 1000))
     return InfluxTelemetry(server, folder, register, spool_bytes=settings.spool_bytes)
+
+
+def spool_folder(settings: Settings) -> Path:
+    """Return where the collector keeps what InfluxDB does not have yet."""
+    return settings.data / "spool"
+
+
+def set_up_telemetry(settings: Settings) -> list[str]:
+    """Set up the server that keeps readings, if one does; return what was done, a sentence each."""
+    if settings.telemetry == "sqlite":
+        return []
+    server = influx_server(settings.telemetry)
+    return set_up(server, settings.keep_days, settings.keep_rollups_days)
 
 
 def influx_server(url: str) -> Server:

@@ -46,6 +46,11 @@ def part(name: str, folder: Path, settings: dict[str, str]) -> Iterator[None]:
             stop(process)
 
 
+def migrate(settings: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "fieldcare", *COMPOSE["services"]["migrate"]["command"]]
+    subprocess.run(command, env={**os.environ, **settings}, cwd=ROOT, check=True, timeout=60)
+
+
 def put_on_record(records: SqlRecords, now: datetime) -> None:
     with records.begin() as work:
         work.shelf(Site).put(Site("S001", "C001", Words("医院", "hospital"), 30.66, 104.07))
@@ -68,7 +73,6 @@ def publish(port: int, messages: list[dict[str, Any]]) -> None:
 def influx_1(folder: Path) -> Iterator[str]:
     """Give the telemetry setting of an InfluxDB 1.x."""
     with running(folder) as influx:
-        influx.ask("CREATE DATABASE fieldcare")
         yield influx.url.replace("http://", "influx://u:p@") + "/fieldcare"
 
 
@@ -76,7 +80,6 @@ def influx_1(folder: Path) -> Iterator[str]:
 def influx_2(folder: Path) -> Iterator[str]:
     """Give the telemetry setting of an InfluxDB 2."""
     with influx2_server.running(folder) as influx:
-        influx.add_bucket("fieldcare")
         token, org = influx2_server.TOKEN, influx2_server.ORG
         yield influx.url.replace("http://", f"influx://token:{token}@") + f"/fieldcare?org={org}"
 
@@ -108,7 +111,9 @@ def test_collector_planner_and_api_share_the_work(
             "FIELDCARE_TELEMETRY": stack.enter_context(telemetry(tmp_path / "in")),
             "FIELDCARE_RECORDS": url,
             "FIELDCARE_HTTP_PORT": str(free_port()),
+            "FIELDCARE_DATA": str(tmp_path / "migrate"),
         }
+        migrate(settings)
         for name in PARTS:
             stack.enter_context(part(name, tmp_path, settings))
         until_logged(tmp_path / "collector.log", "connected to the broker")
@@ -156,7 +161,7 @@ def test_compose_starts_every_part_by_a_command_that_exists() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "fieldcare", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for name in PARTS:
+    for name in ("migrate", *PARTS):
         assert f" {COMPOSE['services'][name]['command'][0]} " in listed
 
 
