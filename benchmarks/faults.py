@@ -37,6 +37,7 @@ from fieldcare.wiring import Collecting, desk_of, influx_server, open_stores
 from storage.influx_reader import InfluxReader
 from storage.interface import Telemetry
 from storage.records_sql import SqlRecords
+from storage.register import Standing
 from tests import influx2_server
 from tests import influx_server as influx1_server
 from tests.servers import Mosquitto, mosquitto
@@ -304,7 +305,7 @@ def run(folder: Path, story: Story, told: Any = lambda _text: None) -> Findings:
 def _stored(setting: str, story: Story, start_ms: int) -> tuple[int, int]:
     """Return how many messages are missing, and how many are there twice, when it is quiet."""
     devices = [name(n) for n in range(story.devices)]
-    reader = InfluxReader(influx_server(setting), dict.fromkeys(devices, "CHEM"))
+    reader = InfluxReader(influx_server(setting), lambda _device: Standing("CHEM", "H1"))
     expected = dict(zip(devices, counts(story.messages, story.devices), strict=True))
     until = time.monotonic() + PATIENCE_S
     missing = story.messages

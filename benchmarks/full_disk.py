@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,12 +65,19 @@ def _fill(disk: Path) -> Path:
     return ballast
 
 
-def _stalled(count: object) -> None:
+def _until(true: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < give_up, "nothing is acknowledged"
+        time.sleep(0.01)
+
+
+def _stalled(count: Callable[[], int]) -> None:
     """Return when ``count`` has not grown for ``STALLED_S``."""
     last, since, give_up = -1, time.monotonic(), time.monotonic() + PATIENCE_S
     while time.monotonic() - since < STALLED_S:
         assert time.monotonic() < give_up, "the disk does not fill"
-        now = count()  # type: ignore[operator]
+        now = count()
         if now != last:
             last, since = now, time.monotonic()
         time.sleep(0.1)
@@ -98,12 +105,13 @@ def _killed_while_full(disk: Path, conf: Settings) -> tuple[int, int]:
     """Return how many messages were acknowledged, and how many of these are not stored."""
     acked = Path(tempfile.mkstemp()[1])
     with kill.served(conf.data, FIELDCARE_TELEMETRY=conf.telemetry) as (_, port):
-        ballast = _fill(disk)
         command = [sys.executable, "-m", "benchmarks.load", f"--port={port}", f"--acked={acked}"]
         command += [f"--messages={MESSAGES}", f"--connections={DEVICES}", "--window=100"]
         with subprocess.Popen(
             [*command, f"--start-ms={START_MS}"], stdout=subprocess.DEVNULL
         ) as pushing:
+            _until(lambda: acked.stat().st_size > 0)
+            ballast = _fill(disk)
             _stalled(lambda: acked.stat().st_size)
             assert pushing.poll() is None, "everything was acknowledged: the disk never was full"
             pushing.kill()
@@ -117,10 +125,11 @@ def _killed_while_full(disk: Path, conf: Settings) -> tuple[int, int]:
 def _recovered(disk: Path, conf: Settings) -> tuple[int, int, int, float]:
     """Return how many waited, are missing, are stored twice; and after how long it went on."""
     with kill.served(conf.data, FIELDCARE_TELEMETRY=conf.telemetry) as (_, port):
-        ballast = _fill(disk)
         story = Story(MESSAGES, DEVICES, rate=20_000.0)
         fleet = Fleet(story, port, START_MS, password="")
         try:
+            fleet.wait(1)
+            ballast = _fill(disk)
             _stalled(lambda: fleet.acked)
             stopped_at = fleet.acked
             assert stopped_at < MESSAGES, "everything was acknowledged: the disk never was full"

@@ -23,6 +23,7 @@ MEMORY_S = 5.0  # mosquitto writes what it has every second; saving a long queue
 WINDOW = 100
 TICK_S = 0.01
 AGAIN_S = 0.2
+LOOK_S = 0.5
 STEP_MS = 1000  # between two readings of a device
 
 
@@ -54,6 +55,11 @@ class Device:
     def acked(self) -> int:
         """How many are acknowledged, counted once."""
         return self.next - len(self.unacked)
+
+    def safe(self, now: float) -> bool:
+        """Return whether nothing has to be sent, not even again."""
+        self.acknowledge(0, now)
+        return self.acked == self.count and not self.recent
 
     def acknowledge(self, count: int, now: float) -> None:
         """Take ``count`` acknowledgements, which come in the order of sending."""
@@ -112,8 +118,11 @@ async def _write(load: Load, device: Device, pace: Pace, out: asyncio.StreamWrit
 
 async def _read(device: Device, into: asyncio.StreamReader) -> None:
     tail = b""
-    while device.acked < device.count:
-        data = tail + await into.read(1 << 16)
+    while not device.safe(time.monotonic()):
+        try:
+            data = tail + await asyncio.wait_for(into.read(1 << 16), LOOK_S)
+        except TimeoutError:
+            continue
         if len(data) == len(tail):
             raise ConnectionError("the server closed")
         sizes = list(acknowledgements(data))
@@ -145,7 +154,7 @@ async def _talk(load: Load, device: Device, pace: Pace) -> None:
 
 
 async def _live(load: Load, device: Device, pace: Pace) -> None:
-    while device.acked < device.count:
+    while not device.safe(time.monotonic()):
         try:
             await _talk(load, device, pace)
         except (OSError, EOFError, TimeoutError):
