@@ -22,6 +22,8 @@ Bytes = NDArray[np.uint8]
 _BITS: Final = 255
 _POWERS: Final = 10.0 ** np.arange(9)
 _EXACT: Final = float(2**53)
+_SAMPLE: Final = 16  # so many values tell whether the others are worth a try
+_TYPICAL: Final = 256  # so many tell which differences are smallest
 
 
 class _Group(msgspec.Struct, array_like=True, frozen=True):
@@ -104,18 +106,23 @@ def _joined(raw: bytes, widths: Bytes, rows: Ints, n: int) -> NDArray[np.uint64]
 
 def _scaled(values: Floats) -> tuple[Ints, Bytes]:
     """Return whole numbers per row, and the digits each was shifted by: exact, or _BITS."""
-    bits = values.view(np.int64)
-    numbers, digits = bits.copy(), np.full(len(values), _BITS, np.uint8)
+    numbers, digits = values.view(np.int64).copy(), np.full(len(values), _BITS, np.uint8)
     left = np.flatnonzero((np.abs(values) < _EXACT / _POWERS[-1]).all(axis=1))
     for digit, power in enumerate(_POWERS):
-        whole = np.rint(values[left] * power).astype(np.int64)
-        exact = ((whole / power).view(np.int64) == bits[left]).all(axis=1)
-        numbers[left[exact]] = whole[exact]
-        digits[left[exact]] = digit
-        left = left[~exact]
+        likely = left[_whole(values[left, :_SAMPLE], power)[1]]
+        whole, exact = _whole(values[likely], power)
+        numbers[likely[exact]] = whole[exact]
+        digits[likely[exact]] = digit
+        left = left[digits[left] == _BITS]
         if not len(left):
             break
     return numbers, digits
+
+
+def _whole(values: Floats, power: float) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return ``values`` times ``power`` as whole numbers, and for which rows that is exact."""
+    whole = np.rint(values * power).astype(np.int64)
+    return whole, ((whole / power).view(np.int64) == values.view(np.int64)).all(axis=1)
 
 
 def _unscaled(numbers: Ints, digits: Bytes) -> Floats:
@@ -130,14 +137,18 @@ def _residues(numbers: Ints) -> tuple[Ints, Bytes, Ints]:
 
     Integers wrap round at 64 bits, and back when they are summed, so no row is too wild.
     """
-    first = numbers[:, 0]
     middle = numbers.min(axis=1) // 2 + numbers.max(axis=1) // 2
-    slope = np.diff(numbers, axis=1, prepend=first[:, np.newaxis])
-    bend = np.diff(slope, axis=1, prepend=0)
-    ways = np.stack((numbers - middle[:, np.newaxis], slope, bend))
-    orders = np.abs(ways.astype(np.float64)).sum(axis=2).argmin(axis=0)
-    chosen = ways[orders, np.arange(len(numbers))]
-    return chosen, orders.astype(np.uint8), np.where(orders == 0, middle, first)
+    some = numbers[:, :_TYPICAL]
+    slope = np.diff(some, axis=1)
+    ways = (some[:, 2:] - middle[:, np.newaxis], slope[:, 1:], np.diff(slope, axis=1))
+    sizes = [np.abs(way).sum(axis=1, dtype=np.float64) for way in ways]
+    orders = np.argmin(sizes, axis=0).astype(np.uint8)
+    bases = np.where(orders == 0, middle, numbers[:, 0])
+    residues = numbers - bases[:, np.newaxis]
+    for order in (1, 2):
+        grown = orders >= order
+        residues[grown, 1:] = np.diff(residues[grown], axis=1)
+    return residues, orders, bases
 
 
 def _widths(folded: NDArray[np.uint64]) -> Bytes:
