@@ -239,9 +239,10 @@ def _pieces(readings: Part) -> list[Part]:
     """Cut ``readings`` where they have more instants than one chunk should."""
     if not readings:
         return []
-    instants = np.unique(np.concatenate([one.at_ms for one in readings.values()]))
-    if len(instants) <= _LONGEST_ROWS:
+    shared = list({id(one.at_ms): one.at_ms for one in readings.values()}.values())
+    if sum(map(len, shared)) <= _LONGEST_ROWS:
         return [readings]
+    instants = np.unique(np.concatenate(shared))
     cuts = [*instants[::_LONGEST_ROWS].tolist(), -EVER - 1]
     return [clipped(readings, start, end) for start, end in pairwise(cuts)]
 
