@@ -57,7 +57,7 @@ def publishes(
                 body += 1
             if topic is None or body > end or pid == b"\0\0":
                 break
-            arrived(new(Arrival, (sender, topic, data[body:end], False)))
+            arrived(new(Arrival, (sender, topic, data[body:end], False, None)))
             acked(pid)
             pos = end
     except IndexError:  # the last packet is not all there yet

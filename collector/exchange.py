@@ -256,7 +256,7 @@ class Exchange:
 
     def pass_on(self, arrivals: Iterable[Arrival], by: Session, effects: Effects) -> None:
         """Hand plain messages of QoS 1 on to who is subscribed."""
-        for _, topic, payload, _ in arrivals:
+        for _, topic, payload, _, _ in arrivals:
             if self.route(topic):
                 self.post(Letter(topic, payload, 1), by, effects)
 

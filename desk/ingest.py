@@ -7,17 +7,20 @@ alarms.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
 
 from desk.arrival import Arrival
-from desk.intake import Intake, Registered, Sorted
+from desk.intake import Intake, Registered
+from desk.sorted import Sorted
+from desk.ward import Ward
 from equipment.catalog import MODELS, DeviceModel
-from equipment.quarantine import Quarantined
+from equipment.mapped import Mapped
 from equipment.reading import Batch
 from equipment.sequence import Tally
 from health.alarm import Alarm
@@ -27,12 +30,14 @@ from storage.interface import Checkpoint, Records, Telemetry
 
 log = logging.getLogger(__name__)
 
-QUARANTINE_KEPT = 100_000
 CHECKPOINT_ROWS = 100_000
 
 
 class Ingest:
-    """Keeps what devices say, and steps the rules on it. Used from one thread."""
+    """Keeps what devices say, and steps the rules on it. Used from one thread.
+
+    What is registered or taught from other threads holds from the next ``keep`` on.
+    """
 
     def __init__(
         self,
@@ -46,7 +51,9 @@ class Ingest:
         catalog: Mapping[str, DeviceModel] = MODELS,
     ) -> None:
         """``on_alarms`` opens tickets; it is asked again with what it raised on."""
-        self._telemetry, self._records, self._bank = telemetry, records, bank
+        self._telemetry, self._bank = telemetry, bank
+        self._ward = Ward(records)
+        self._news: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._now, self._on_alarms = now, on_alarms
         self._intake = Intake(registered, catalog)
         self._pending: tuple[Sequence[Arrival], Sorted] | None = None
@@ -65,9 +72,27 @@ class Ingest:
         return self._intake.quarantined
 
     def register(self, device: str, registered: Registered) -> None:
-        """Take messages of a device that was added after the start."""
+        """Take messages of a device that was added after the start, or moved."""
+        self._news.put(lambda: self._register(device, registered))
+
+    def forget(self, device: str) -> None:
+        """Take no more messages of a device that is no longer registered."""
+        self._news.put(lambda: self._intake.forget(device))
+
+    def understand(self, mapped: Iterable[Mapped]) -> None:
+        """Understand what devices send as ``mapped`` says, and only that."""
+        rows = tuple(mapped)
+        self._news.put(lambda: self._intake.understand(rows))
+
+    def _register(self, device: str, registered: Registered) -> None:
+        is_new = device not in self._intake.tallies
         self._intake.register(device, registered)
-        self._bank.add(device, registered.model)
+        if is_new:
+            self._bank.add(device, registered.model)
+
+    def _catch_up(self) -> None:
+        while not self._news.empty():
+            self._news.get()()
 
     def keep(self, arrivals: Sequence[Arrival]) -> Batch:
         """Return the stored batch of what ``arrivals`` came to.
@@ -75,17 +100,26 @@ class Ingest:
         Raises what the store raises; the same arrivals may then be given again.
         """
         if self._pending is None or self._pending[0] is not arrivals:
+            self._catch_up()
             self._pending = (arrivals, self._intake.sort(arrivals, self._now()))
         sorted_ = self._pending[1]
         if sorted_.refused:
-            self._quarantine(sorted_.refused)
+            self._ward.admit(sorted_.refused)
             sorted_.refused.clear()
-        batch = Batch(sorted_.blocks(), sorted_.notes, received_ms=sorted_.now_ms)
-        if batch:
-            self._newest = self._telemetry.append(batch)
-            batch = replace(batch, id=self._newest)
+        batch = sorted_.stored or self._store(sorted_)
+        if sorted_.again:
+            sorted_.stored = batch
+            self._ward.settle(list(sorted_.again.values()))
+            self._rows += CHECKPOINT_ROWS  # the ledgers are set down at once
         self._pending = None
         return batch
+
+    def _store(self, sorted_: Sorted) -> Batch:
+        batch = Batch(sorted_.blocks(), sorted_.notes, received_ms=sorted_.now_ms)
+        if not batch:
+            return batch
+        self._newest = self._telemetry.append(batch)
+        return replace(batch, id=self._newest)
 
     def act(self, kept: Batch) -> None:
         """Step the rules over a stored batch and hand on what they say.
@@ -103,6 +137,7 @@ class Ingest:
 
     def resume(self) -> int:
         """Continue from the newest checkpoint; return how many batches were replayed."""
+        self._catch_up()
         checkpoint = self._telemetry.checkpoint()
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -150,17 +185,3 @@ class Ingest:
             self._bank.restore(state["bank"])
         except UnreadableSnapshot as error:
             log.error("rules start afresh, baselines are learnt again", extra={"why": str(error)})
-
-    def _quarantine(self, refused: Sequence[Quarantined]) -> None:
-        with self._records.begin() as work:
-            shelf = work.shelf(Quarantined)
-            for one in refused:
-                shelf.put(one)
-            for old in shelf.find(limit=max(0, shelf.count() - QUARANTINE_KEPT)):
-                shelf.remove(old.id)
-        for reason in sorted({one.reason for one in refused}):
-            first = next(one for one in refused if one.reason == reason)
-            log.warning(
-                "message quarantined",
-                extra={"reason": reason, "topic": first.topic, "why": first.why},
-            )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
-from desk.arrival import Arrival
+from desk.arrival import Again, Arrival, What
+from desk.sorted import FUTURE_LIMIT_MS, Decided, Sorted
 from equipment.catalog import DeviceModel
 from equipment.dialect import Columns, Dialect, dialect
+from equipment.mapped import Mapped, of_device, of_ids
 from equipment.quarantine import Quarantined
 from equipment.reading import HISTORICAL, LIVE, Block, Note
 from equipment.sequence import Tally
@@ -28,12 +30,10 @@ from equipment.wire import (
     instant_decoder,
 )
 
-FUTURE_LIMIT_MS = 24 * 3600 * 1000
-PAYLOAD_KEPT = 4096
 TOPIC_KEPT, WHY_KEPT = 300, 1000
 _TOPICS_CACHED = 200_000
 _DIALECTS_CACHED = 1000
-_Row = tuple[str, int, str, int, int]  # device, ms UTC, boot, sequence, lateness
+_Spoken = tuple[str, tuple[Declared, ...], tuple[Mapped, ...]]
 
 
 class Registered(NamedTuple):
@@ -69,52 +69,6 @@ class _Topic(NamedTuple):
     kind: str
 
 
-class _Rows(NamedTuple):
-    """Rows of one block under construction: all carry the same metrics."""
-
-    values: list[float]
-    rows: list[_Row]
-
-    def block(self, metrics: tuple[str, ...]) -> Block:
-        devices, at_ms, boots, seqs, lateness = zip(*self.rows, strict=True)
-        return Block(
-            metrics,
-            devices,
-            np.array(at_ms, dtype=np.int64),
-            np.fromiter(self.values, np.float64, len(self.values)).reshape(len(devices), -1),
-            boots,
-            np.array(seqs, dtype=np.int64),
-            np.array(lateness, dtype=np.int8),
-        )
-
-
-@dataclass(slots=True)
-class Sorted:
-    """What a list of arrivals came to."""
-
-    now: datetime
-    latest_ms: int
-    rows: dict[tuple[str, ...], _Rows] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
-    refused: list[Quarantined] = field(default_factory=list)
-
-    @property
-    def now_ms(self) -> int:
-        """When they came in, ms UTC."""
-        return self.latest_ms - FUTURE_LIMIT_MS
-
-    def block(self, metrics: tuple[str, ...]) -> _Rows:
-        """Return where rows with ``metrics`` are collected."""
-        rows = self.rows.get(metrics)
-        if rows is None:
-            rows = self.rows[metrics] = _Rows([], [])
-        return rows
-
-    def blocks(self) -> list[Block]:
-        """Return the readings, one block for each set of metrics."""
-        return [rows.block(metrics) for metrics, rows in self.rows.items()]
-
-
 class Intake:
     """Knows the registered devices, how each speaks, and what it has said already."""
 
@@ -123,7 +77,10 @@ class Intake:
     ) -> None:
         self._catalog = catalog
         self._speakers: dict[str, _Speaker] = {}
-        self._dialects: dict[tuple[str, tuple[Declared, ...]], Dialect] = {}
+        self._dialects: dict[_Spoken, Dialect] = {}
+        self._mapped: tuple[Mapped, ...] = ()
+        self._devices: dict[str, str] = {}
+        self._sites: dict[str, str] = {}
         self._topics: dict[str, _Topic] = {}
         self.tallies: dict[str, Tally] = {}
         self.quarantined: dict[str, int] = {}
@@ -133,46 +90,81 @@ class Intake:
     def register(self, device: str, registered: Registered) -> None:
         """Take messages of ``device`` from now on."""
         tally = self.tallies.setdefault(device, Tally())
-        spoken = self._dialect(registered.model, ())
+        spoken = self._dialect(device, registered.model, ())
         self._speakers[device] = _Speaker(device, registered, spoken, tally)
         self._topics.clear()
 
-    def _dialect(self, model: str, declared: Iterable[Declared]) -> Dialect:
+    def forget(self, device: str) -> None:
+        """Take no more messages of ``device``; its ledger stays."""
+        self._speakers.pop(device, None)
+        self._topics.clear()
+
+    def understand(self, mapped: Iterable[Mapped]) -> None:
+        """Understand from now on what devices send as ``mapped`` says, and only that."""
+        self._mapped = tuple(mapped)
+        self._devices, self._sites = (of_ids(self._mapped, kind) for kind in ("device", "site"))
+        for speaker in self._speakers.values():
+            self._learn(speaker, speaker.birth)
+        self._topics.clear()
+
+    def _dialect(self, device: str, model: str, declared: Iterable[Declared]) -> Dialect:
         """Return how a device is understood; devices that declare the same share one answer."""
-        key = (model, tuple(declared))
+        mapped = of_device(self._mapped, device, model) if self._mapped else ()
+        key = (model, tuple(declared), mapped)
         if key not in self._dialects:
             if len(self._dialects) >= _DIALECTS_CACHED:
                 self._dialects.clear()
-            self._dialects[key] = dialect(self._catalog[model], key[1])
+            self._dialects[key] = dialect(self._catalog[model], key[1], mapped)
         return self._dialects[key]
 
     # -- deciding on one arrival
 
     def sort(self, arrivals: Sequence[Arrival], now: datetime) -> Sorted:
         """Decide on ``arrivals``; what is decided is remembered, so ask once for each."""
-        sorted_ = Sorted(now, int(now.timestamp() * 1000) + FUTURE_LIMIT_MS)
+        sorted_ = Sorted(now, _ms(now) + FUTURE_LIMIT_MS)
         for arrival in arrivals:
-            if self._took_habit(sorted_, arrival):
-                continue
-            try:
-                speaker, kind = self._whose(arrival)
-                speaker.tally.received += 1
-                message: Any = decode(kind, arrival.payload)
-                if kind != "tele":
-                    self._take_note(sorted_, arrival, _Topic(speaker, kind), message)
-                elif message.r is None:
-                    self._take_rows(sorted_, arrival, speaker, message, ((message.t, message.m),))
-                else:
-                    self._take_rows(sorted_, arrival, speaker, message, message.r)
-            except MalformedMessage as error:
-                self._refuse(sorted_, arrival, error.reason, str(error))
+            if not self._took_habit(sorted_, arrival):
+                self._decide(sorted_, arrival)
         return sorted_
+
+    def _decide(self, sorted_: Sorted, arrival: Arrival) -> None:
+        again = arrival.again
+        if again is not None:  # stored, unless it says otherwise below
+            sorted_.again[again.id] = Decided(again, "stored")
+        try:
+            speaker, kind = self._whose(arrival)
+            _count(speaker.tally, again)
+            message: Any = decode(kind, arrival.payload)
+            if kind != "tele":
+                self._take_note(sorted_, arrival, _Topic(speaker, kind), message)
+            elif message.r is None:
+                self._take_rows(sorted_, arrival, speaker, message, ((message.t, message.m),))
+            else:
+                self._take_rows(sorted_, arrival, speaker, message, message.r)
+        except MalformedMessage as error:
+            self._refuse(sorted_, arrival, {error.reason: str(error)}, "refused")
+
+    def _repeats(
+        self, sorted_: Sorted, arrival: Arrival, tally: Tally, boot: str, seq: int
+    ) -> bool:
+        """Return whether the message was taken already, and count it if so.
+
+        One out of quarantine, whose number was taken when it was refused, completes itself.
+        """
+        again = arrival.again
+        if tally.is_new(boot, seq) or (again and again.ledger in ("numbered", "part")):
+            return False
+        tally.duplicate += 1
+        arrival.tell("duplicate")
+        if again:
+            sorted_.again[again.id] = Decided(again, "duplicate")
+        return True
 
     def _took_habit(self, sorted_: Sorted, arrival: Arrival) -> bool:
         """Take the arrival if it is what its device always says, and return whether it was."""
-        sender, topic, payload, _ = arrival
+        sender, topic, payload, _, again = arrival
         known = self._topics.get(topic)
-        if known is None or known.kind != "tele" or len(payload) > PAYLOAD_LIMIT:
+        if known is None or known.kind != "tele" or len(payload) > PAYLOAD_LIMIT or again:
             return False
         speaker = known.speaker
         habit, tally = speaker.habit, speaker.tally
@@ -208,13 +200,13 @@ class Intake:
 
     def _understood(self, arrival: Arrival) -> _Topic:
         where = address(arrival.topic)
-        speaker = self._speakers.get(where.device)
+        speaker = self._speakers.get(self._devices.get(where.device, where.device))
         if speaker is None:
             raise MalformedMessage("unknown_device", f"device {where.device!r} is not registered")
-        if where.site != speaker.registered.site:
+        if self._sites.get(where.site, where.site) != speaker.registered.site:
             raise MalformedMessage(
                 "foreign_topic",
-                f"{where.device} stands at site {speaker.registered.site!r}, not {where.site!r}",
+                f"{speaker.device} stands at site {speaker.registered.site!r}, not {where.site!r}",
             )
         known = _Topic(speaker, where.kind)
         if len(self._topics) < _TOPICS_CACHED:
@@ -226,19 +218,18 @@ class Intake:
     ) -> None:
         boot, seq, lateness = message.b, message.s, HISTORICAL if message.h else LIVE
         device, columns_of = speaker.device, speaker.dialect.columns
+        latest_ms = _latest_ms(sorted_, arrival)
         for at_ms, _ in rows:
-            if at_ms > sorted_.latest_ms:
-                raise _ahead(at_ms, sorted_.latest_ms)
-        if not speaker.tally.is_new(boot, seq):
-            speaker.tally.duplicate += 1
-            arrival.tell("duplicate")
+            if at_ms > latest_ms:
+                raise _ahead(at_ms, latest_ms)
+        if self._repeats(sorted_, arrival, speaker.tally, boot, seq):
             return
-        refused: Mapping[str, str] = {}
+        refused: dict[str, str] = {}
         stored = False
         for at_ms, sent in rows:
             columns = columns_of(tuple(sent))
             if columns.refused:
-                refused = columns.refused
+                refused.update(columns.refused)
                 if not columns.metrics:
                     continue
             stored = True
@@ -246,59 +237,90 @@ class Intake:
             block.values.extend(sent.values() if columns.plain else _converted(sent, columns))
             block.rows.append((device, at_ms, boot, seq, lateness))
             if columns.plain and message.r is None:
-                speaker.habit = _Habit(instant_decoder(columns.metrics), columns.metrics)
+                speaker.habit = _Habit(instant_decoder(tuple(sent)), columns.metrics)
         speaker.tally.stored += stored or not refused
-        for part, (reason, why) in enumerate(refused.items()):
-            self._refuse(sorted_, arrival, reason, why, whole=not stored and part == 0)
+        if refused:
+            self._refuse(sorted_, arrival, refused, "part" if stored else "numbered")
 
     def _take_note(self, sorted_: Sorted, arrival: Arrival, known: _Topic, message: Any) -> None:
         speaker, kind = known
-        at_ms = getattr(message, "t", 0) or sorted_.now_ms
-        if at_ms > sorted_.latest_ms:
-            raise _ahead(at_ms, sorted_.latest_ms)
+        latest_ms = _latest_ms(sorted_, arrival)
+        at_ms = getattr(message, "t", 0) or latest_ms - FUTURE_LIMIT_MS
+        if at_ms > latest_ms:
+            raise _ahead(at_ms, latest_ms)
         seq = getattr(message, "s", -1)
         boot = getattr(message, "b", "")
-        if seq >= 0 and not speaker.tally.is_new(boot, seq):
-            speaker.tally.duplicate += 1
-            arrival.tell("duplicate")
+        if seq >= 0 and self._repeats(sorted_, arrival, speaker.tally, boot, seq):
             return
         speaker.tally.stored += 1
         if isinstance(message, Birth):
-            self._learn(speaker, message.b, message.metrics)
-            for reason in sorted({reason for reason, _ in speaker.dialect.refused.values()}):
-                whys = [why for r, why in speaker.dialect.refused.values() if r == reason]
-                self._refuse(sorted_, arrival, reason, f"birth: {'; '.join(whys)}", whole=False)
+            self._take_birth(sorted_, arrival, speaker, message)
         body = msgspec.to_builtins(message)
         sorted_.notes.append(Note(speaker.device, kind, at_ms, boot, seq, body))
 
-    def _learn(self, speaker: _Speaker, boot: str, declared: list[Declared]) -> None:
-        speaker.birth, speaker.habit = (boot, declared), None
-        speaker.dialect = self._dialect(speaker.registered.model, declared)
+    def _take_birth(
+        self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker, birth: Birth
+    ) -> None:
+        """Learn what is declared, unless it comes out of quarantine and others came since."""
+        spoken = self._dialect(speaker.device, speaker.registered.model, birth.metrics)
+        if arrival.again is None or speaker.birth is None or speaker.birth[0] == birth.b:
+            self._learn(speaker, (birth.b, birth.metrics))
+        refused: dict[str, str] = {}
+        for reason, why in spoken.refused.values():
+            refused[reason] = f"{refused[reason]}; {why}" if reason in refused else f"birth: {why}"
+        if refused:
+            self._refuse(sorted_, arrival, refused, "part")
+
+    def _learn(self, speaker: _Speaker, birth: tuple[str, list[Declared]] | None) -> None:
+        """Understand the speaker by what it declared at birth, None for nothing yet."""
+        speaker.birth, speaker.habit = birth, None
+        declared = birth[1] if birth else ()
+        speaker.dialect = self._dialect(speaker.device, speaker.registered.model, declared)
 
     def _refuse(
-        self, sorted_: Sorted, arrival: Arrival, reason: str, why: str, *, whole: bool = True
+        self, sorted_: Sorted, arrival: Arrival, whys: Mapping[str, str], ledger: str
     ) -> None:
-        """Put the arrival aside; ``whole`` when nothing of it was stored."""
-        at = sorted_.now
+        """Put the arrival aside, once, for every reason that ``whys`` has.
+
+        ``ledger`` is how the device's ledger has it, if it is the device's own message.
+        """
+        again = arrival.again
+        at = again.at if again else sorted_.now
+        known = self._topics.get(arrival.topic)
+        own = known is not None and arrival.sender in (None, known.speaker.device)
+        if known is not None and own and ledger != "part":
+            known.speaker.tally.quarantined += 1
         digest = hashlib.sha256(
             arrival.topic.encode(errors="replace") + b"\0" + arrival.payload
         ).hexdigest()[:12]
         refused = Quarantined(
-            id=f"{int(at.timestamp() * 1000):013d}-{len(sorted_.refused):05d}-{digest}",
+            id=again.id if again else f"{_ms(at):013d}-{len(sorted_.refused):05d}-{digest}",
             at=at,
-            reason=reason,
-            why=_kept(why, WHY_KEPT),
+            reason=next(iter(whys)),
+            why="; ".join(_kept(why, WHY_KEPT // len(whys)) for why in whys.values()),
             topic=_kept(arrival.topic, TOPIC_KEPT),
             sender=arrival.sender,
-            payload=arrival.payload[:PAYLOAD_KEPT],
+            payload=arrival.payload[:PAYLOAD_LIMIT],
             size=len(arrival.payload),
+            device=known.speaker.device if known else self._claimed(arrival.topic),
+            ledger=ledger if own else again.ledger if again else "",
         )
+        if again:
+            sorted_.again[again.id] = Decided(again, "refused", refused)
+            return
         sorted_.refused.append(refused)
-        arrival.tell("quarantined" if whole else "stored", reason, refused.why)
-        self.quarantined[reason] = self.quarantined.get(reason, 0) + 1
-        known = self._topics.get(arrival.topic)
-        if whole and known is not None and arrival.sender in (None, known.speaker.device):
-            known.speaker.tally.quarantined += 1
+        what: What = "stored" if ledger == "part" else "quarantined"
+        arrival.tell(what, refused.reason, refused.why)
+        for reason in whys:
+            self.quarantined[reason] = self.quarantined.get(reason, 0) + 1
+
+    def _claimed(self, topic: str) -> str:
+        """Return the device that ``topic`` speaks of, empty when it is no topic of ours."""
+        try:
+            device = address(topic).device
+        except MalformedMessage:
+            return ""
+        return self._devices.get(device, device)
 
     # -- restart
 
@@ -324,9 +346,10 @@ class Intake:
     def set_births(self, births: Mapping[str, Any]) -> None:
         """Understand every device as it declared in ``births``, without one as catalogued."""
         for device, speaker in self._speakers.items():
-            boot, declared = births.get(device, ("", []))
-            self._learn(speaker, boot, msgspec.convert(declared, list[Declared]))
-            speaker.birth = speaker.birth if device in births else None
+            birth = births.get(device)
+            if birth is not None:
+                birth = (birth[0], msgspec.convert(birth[1], list[Declared]))
+            self._learn(speaker, birth)
 
     def _set_tally(self, device: str, tally: Tally) -> None:
         self.tallies[device] = tally
@@ -342,13 +365,34 @@ class Intake:
             self._count_again(note.device, note.boot, note.seq)
             if note.kind == "birth" and note.device in self._speakers:
                 birth = msgspec.convert(note.body, Birth)
-                self._learn(self._speakers[note.device], birth.b, birth.metrics)
+                self._learn(self._speakers[note.device], (birth.b, birth.metrics))
 
     def _count_again(self, device: str, boot: str, seq: int) -> None:
         tally = self.tallies.setdefault(device, Tally())
         if seq < 0 or tally.is_new(boot, seq):
             tally.received += 1
             tally.stored += 1
+
+
+def _count(tally: Tally, again: Again | None) -> None:
+    """Count a message as received; one out of quarantine is taken back from where it counted."""
+    if again is None or not again.ledger:
+        tally.received += 1
+    elif again.ledger == "part" and tally.stored:
+        tally.stored -= 1
+    elif again.ledger != "part" and tally.quarantined:
+        tally.quarantined -= 1
+    else:  # a crash has lost what was counted before
+        tally.received += 1
+
+
+def _latest_ms(sorted_: Sorted, arrival: Arrival) -> int:
+    """Return the latest event time that is believed, by when the message had come in."""
+    return _ms(arrival.again.at) + FUTURE_LIMIT_MS if arrival.again else sorted_.latest_ms
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _converted(sent: Mapping[str, float], columns: Columns) -> list[float]:

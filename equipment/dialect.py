@@ -1,11 +1,13 @@
-"""What a device declares at birth, made ready: which metrics we take, and in which units."""
+"""What a device declares, and we were taught, made ready: which metrics we take, in which units."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from equipment.catalog import DeviceModel
+from equipment.mapped import OF_METRICS, Mapped
 from equipment.reading import Floats
 from equipment.units import SAME, Conversion, WrongUnit, conversion
 from equipment.wire import Declared
@@ -27,11 +29,21 @@ class Columns:
     plain: bool  # all of it, unconverted: the values can be taken as they were sent
 
 
+class Taken(NamedTuple):
+    """The metric of the catalogue that something sent is, and how its values are converted."""
+
+    metric: str
+    conversion: Conversion
+
+
+_IGNORED = Taken("", SAME)
+
+
 @dataclass(slots=True)
 class Dialect:
-    """The metrics of a model as one device sends them: name -> conversion, or why not."""
+    """What one device sends, by the name it sends it under: which metric it is, or why not."""
 
-    taken: Mapping[str, Conversion]
+    taken: Mapping[str, Taken]
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     _columns: dict[tuple[str, ...], Columns] = field(default_factory=dict)
 
@@ -45,45 +57,77 @@ class Dialect:
         return known
 
     def _work_out(self, sent: tuple[str, ...]) -> Columns:
-        picks = tuple(place for place, name in enumerate(sent) if name in self.taken)
-        kept = [self.taken[sent[place]] for place in picks]
-        converts = any(c != SAME for c in kept)
         refused: dict[str, str] = {}
-        for name in sent:
-            if name not in self.taken:
-                reason, why = self.refused.get(
-                    name, ("unknown_metric", f"metric {name[:60]!r} is not in the catalogue")
-                )
+        picked: dict[str, int] = {}  # metric -> its place among the sent ones
+        for place in range(len(sent)):
+            wrong = self._pick(picked, sent, place)
+            if wrong is not None:
+                reason, why = wrong
                 refused[reason] = f"{refused[reason]}; {why}" if reason in refused else why
+        picks = tuple(sorted(picked.values()))
+        kept = [self.taken[sent[place]] for place in picks]
+        converts = any(one.conversion != SAME for one in kept)
         return Columns(
-            metrics=tuple(sent[place] for place in picks),
+            metrics=tuple(one.metric for one in kept),
             picks=None if len(picks) == len(sent) else picks,
-            factor=np.array([c.factor for c in kept]) if converts else None,
-            offset=np.array([c.offset for c in kept]) if converts else None,
+            factor=np.array([one.conversion.factor for one in kept]) if converts else None,
+            offset=np.array([one.conversion.offset for one in kept]) if converts else None,
             refused=refused,
             plain=len(picks) == len(sent) and not converts,
         )
 
+    def _pick(
+        self, picked: dict[str, int], sent: tuple[str, ...], place: int
+    ) -> tuple[str, str] | None:
+        """Pick what is sent at ``place``, or return the reason and why not.
 
-def dialect(model: DeviceModel, declared: Iterable[Declared] = ()) -> Dialect:
+        Of two that are the same metric the one with the catalogue's own name is picked.
+        """
+        name = sent[place]
+        taken = self.taken.get(name)
+        if taken is None:
+            unknown = ("unknown_metric", f"metric {name[:60]!r} is not in the catalogue")
+            return self.refused.get(name, unknown)
+        if taken is _IGNORED:
+            return None
+        rival = picked.get(taken.metric)
+        if rival is None or name == taken.metric:
+            picked[taken.metric] = place
+        if rival is None:
+            return None
+        lost = sent[rival] if name == taken.metric else name
+        return (
+            "ambiguous_metric",
+            f"metric {lost[:60]!r} is {taken.metric}, which is sent as well",
+        )
+
+
+def dialect(
+    model: DeviceModel, declared: Iterable[Declared] = (), mapped: Iterable[Mapped] = ()
+) -> Dialect:
     """Return how a device of ``model`` that declared these metrics is understood.
 
     Metrics it did not declare are taken in the catalogue's unit; of one that it declared twice the
-    last declaration counts.
+    last declaration counts. What is ``mapped`` beats both.
     """
-    taken = {metric.name: SAME for metric in model.metrics}
+    said: dict[str, dict[str, str]] = {kind: {} for kind in OF_METRICS}
+    for row in mapped:
+        said[row.kind][row.sent] = row.means
+    units = {one.n: said["unit"].get(one.u, one.u) for one in declared} | said["values"]
+    taken: dict[str, Taken] = {}
     refused: dict[str, tuple[str, str]] = {}
-    for one in {one.n: one for one in declared}.values():
-        metric = model.metric(one.n)
-        if metric is None:
-            refused[one.n] = (
-                "unknown_metric",
-                f"metric {one.n[:60]!r} is not in the catalogue of {model.code}",
-            )
-            continue
-        try:
-            taken[one.n] = conversion(one.u, metric.unit)
-        except WrongUnit as error:
-            del taken[one.n]
-            refused[one.n] = ("wrong_unit", f"metric {one.n}: {error}")
+    for sent in dict.fromkeys((*(m.name for m in model.metrics), *units, *said["metric"])):
+        name = said["metric"].get(sent, sent)
+        metric = model.metric(name)
+        if not name:
+            taken[sent] = _IGNORED
+        elif metric is None:
+            why = f"metric {sent[:60]!r} is not in the catalogue of {model.code}"
+            refused[sent] = ("unknown_metric", why)
+        else:
+            try:
+                way = conversion(units.get(sent, metric.unit), metric.unit)
+                taken[sent] = Taken(name, way)
+            except WrongUnit as error:
+                refused[sent] = ("wrong_unit", f"metric {sent}: {error}")
     return Dialect(taken, refused)

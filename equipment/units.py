@@ -38,6 +38,22 @@ def _without_annotation(code: str) -> str:
     return _ANNOTATION.sub("", code).rstrip("/.") or "1"
 
 
+def check_unit(code: str) -> None:
+    """Raise WrongUnit unless ``code`` is a UCUM code."""
+    _check_size(code)
+    try:
+        _registry().from_ucum(_without_annotation(code))
+    except (LarkError, PintError, ArithmeticError) as error:
+        raise WrongUnit(f"unit {code!r} is not a UCUM code") from error
+
+
+def _check_size(code: str) -> None:
+    if len(code) > _LONGEST_CODE:
+        raise WrongUnit(f"unit {code[:_LONGEST_CODE]!r}... is longer than any UCUM code")
+    if _LONG_NUMBER.search(code):
+        raise WrongUnit(f"unit {code!r} has a number of more than three digits")
+
+
 @lru_cache(maxsize=1024)
 def conversion(sent: str, wanted: str) -> Conversion:
     """Return how to turn values in ``sent`` into ``wanted``, both UCUM codes.
@@ -46,10 +62,7 @@ def conversion(sent: str, wanted: str) -> Conversion:
     """
     if sent == wanted:
         return SAME
-    if len(sent) > _LONGEST_CODE:
-        raise WrongUnit(f"unit {sent[:_LONGEST_CODE]!r}... is longer than any UCUM code")
-    if _LONG_NUMBER.search(sent):
-        raise WrongUnit(f"unit {sent!r} has a number of more than three digits")
+    _check_size(sent)
     try:
         source, target = (
             _registry().from_ucum(_without_annotation(code)).units for code in (sent, wanted)

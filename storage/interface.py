@@ -126,6 +126,10 @@ class Shelf(Protocol[T]):
         """Return how many records ``find`` would return without a limit."""
         ...
 
+    def total(self, field: str) -> int:
+        """Return the sum of a whole-number ``field`` over all records."""
+        ...
+
     def remove(self, id: str) -> None:
         """Remove the record; nothing happens if it is not there."""
         ...

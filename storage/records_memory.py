@@ -26,6 +26,9 @@ class _MemoryShelf(Shelf[T]):
     def remove(self, id: str) -> None:
         self._kept.pop(id, None)
 
+    def total(self, field: str) -> int:
+        return sum(getattr(record, field) for record in self._kept.values())
+
     def count(self, **equals: Any) -> int:
         return len(self._matching(equals))
 

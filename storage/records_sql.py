@@ -56,6 +56,10 @@ class _SqlShelf(Shelf[T]):
         query = sa.select(sa.func.count()).select_from(self._table)
         return int(self._connection.execute(query.where(*self._conditions(equals))).scalar_one())
 
+    def total(self, field: str) -> int:
+        query = sa.select(sa.func.coalesce(sa.func.sum(self._table.c[field]), 0))
+        return int(self._connection.execute(query).scalar_one())
+
     def _conditions(self, equals: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
         conditions = []
         for name, wanted in equals.items():

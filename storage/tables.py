@@ -11,7 +11,8 @@ from aftersales.user import SignIn, User
 from aftersales.visit import Visit
 from equipment.credential import Credential
 from equipment.device import Device, Site
-from equipment.quarantine import Quarantined
+from equipment.mapped import Mapped
+from equipment.quarantine import Quarantined, Replay
 from health.alarm import Alarm
 from health.fault import Fault
 from scheduler.published import Published
@@ -31,7 +32,9 @@ SHELVES: tuple[Kept, ...] = (
     Kept(Site, "sites", ("customer",)),
     Kept(Device, "devices", ("site", "model")),
     Kept(Credential, "credentials"),
-    Kept(Quarantined, "quarantine", ("reason",)),
+    Kept(Quarantined, "quarantine", ("reason", "device")),
+    Kept(Mapped, "mappings"),
+    Kept(Replay, "replays", ("state",)),
     Kept(Alarm, "alarms", ("device", "cleared_at")),
     Kept(Fault, "faults", ("device", "closed_at", "ticket")),
     Kept(Ticket, "tickets", ("state", "device", "fault")),
