@@ -31,6 +31,7 @@ from equipment.words import Words
 from fieldcare.clock import wall_clock
 from fieldcare.settings import load
 from fieldcare.wiring import Collecting, desk_of, open_stores
+from storage.interface import Records
 from tests.servers import free_port, program, stop, wait_for_port
 
 ROUNDS = 3
@@ -73,17 +74,22 @@ def ours(folder: str) -> None:
     """Run our collector until SIGTERM, then print CPU seconds and messages."""
     conf = load(data=Path(folder), mqtt_port=0)
     stores = open_stores(conf)
-    with stores.records.begin() as work:
+    record(stores.records, CONNECTIONS)
+    collecting = Collecting(conf, desk_of(conf, stores, wall_clock))
+    collecting.start()
+    serve(collecting.port, lambda: sum(t.stored for t in collecting.ingest.tallies.values()))
+    collecting.stop()
+    stores.close()
+
+
+def record(records: Records, devices: int) -> None:
+    """Put the devices that ``benchmarks.load`` pretends to be on record."""
+    with records.begin() as work:
         work.shelf(Site).put(Site("H1", "C1", Words("医院", "hospital"), 30.6, 104.1))
-        for n in range(CONNECTIONS):
+        for n in range(devices):
             device = f"load-{n:04d}"
             work.shelf(Device).put(Device(device, "H1", "CHEM", device))
             work.shelf(Credential).put(credential(device, "", "salt"))
-    collecting = Collecting(conf, desk_of(conf, stores, wall_clock))
-    collecting.start()
-    _serve(collecting.port, lambda: sum(t.stored for t in collecting.ingest.tallies.values()))
-    collecting.stop()
-    stores.close()
 
 
 def usual(url: str, broker_port: str) -> None:
@@ -111,12 +117,12 @@ def usual(url: str, broker_port: str) -> None:
     client.subscribe(TOPICS, 1)
     client.loop_start()
     time.sleep(0.5)
-    _serve(int(broker_port), lambda: sum(written))
+    serve(int(broker_port), lambda: sum(written))
     client.loop_stop()
     api.close()
 
 
-def _serve(port: int, count: object) -> None:
+def serve(port: int, count: object) -> None:
     """Print the port, then at each line of input the CPU seconds so far and the message count."""
     print(port, flush=True)
     for _ in sys.stdin:
@@ -125,8 +131,9 @@ def _serve(port: int, count: object) -> None:
 
 
 @contextlib.contextmanager
-def _child(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    command = [sys.executable, "-m", "benchmarks.ingest", *arguments]
+def child(module: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run a role of ``module``; give its process and the number it prints first."""
+    command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -139,7 +146,8 @@ def _child(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
         process.kill()
 
 
-def _ask(process: subprocess.Popen[str]) -> dict[str, float]:
+def ask(process: subprocess.Popen[str]) -> dict[str, float]:
+    """Return the CPU seconds and the message count of a child."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("\n")
@@ -158,23 +166,30 @@ def _push(port: int, messages: int) -> float:
 
 def _measure(process: subprocess.Popen[str], port: int, messages: int) -> dict[str, float]:
     """Return CPU us per message and messages/s until the last message was worked on."""
-    before = _ask(process)
+    before = ask(process)
     started = time.perf_counter()
     _push(port, messages)
-    while (after := _ask(process))["messages"] - before["messages"] < messages:
+    while ask(process)["messages"] - before["messages"] < messages:
         time.sleep(0.05)
     seconds = time.perf_counter() - started
-    settled = _ask(process)
-    while settled["cpu_s"] - after["cpu_s"] > IDLE_S:  # what follows the last message counts too
-        after = settled
-        time.sleep(0.5)
-        settled = _ask(process)
-    cpu_s = settled["cpu_s"] - before["cpu_s"]
+    cpu_s = settled(process) - before["cpu_s"]
     return {"us": cpu_s / messages * 1e6, "per_s": messages / seconds}
 
 
+def settled(process: subprocess.Popen[str]) -> float:
+    """Return the CPU seconds of a child once it rests: what follows the last message counts too."""
+    before, after = 0.0, ask(process)["cpu_s"]
+    while after - before > IDLE_S:
+        time.sleep(0.5)
+        before, after = after, ask(process)["cpu_s"]
+    return after
+
+
 def _ours_once(messages: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder, _child("ours", folder) as (process, port):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        child("benchmarks.ingest", "ours", folder) as (process, port),
+    ):
         return _measure(process, port, messages)
 
 
@@ -183,10 +198,10 @@ def _usual_once(messages: int) -> dict[str, float]:
         broker_port = free_port()
         with _broker(Path(folder), broker_port) as pid:
             arguments = ("usual", f"http://127.0.0.1:{http_port}", str(broker_port))
-            with _child(*arguments) as (process, port):
-                before = _cpu_of(pid)
+            with child("benchmarks.ingest", *arguments) as (process, port):
+                before = cpu_of(pid)
                 row = _measure(process, port, messages)
-                row["broker_us"] = (_cpu_of(pid) - before) / messages * 1e6
+                row["broker_us"] = (cpu_of(pid) - before) / messages * 1e6
                 return row
 
 
@@ -218,7 +233,8 @@ def _sink() -> Iterator[int]:
         process.wait(5)
 
 
-def _cpu_of(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,77 +1,82 @@
-"""Messages from any MQTT 5 broker, through paho: acknowledged to it only once they are durable.
+"""Messages from somebody else's broker, through paho: acknowledged only once they are durable.
 
 The session is never clean and the client id fixed, so that the broker keeps what comes while we
-are away. What is not acknowledged when a connection ends is sent again on the next one.
+are away. What is not acknowledged when a connection ends is sent again on the next one. A broker
+that does not speak MQTT 5 is spoken to in 3.1.1.
 """
 
 import logging
-import ssl
+import socket
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from collector.address import NO_CERTIFICATES, Address, Certificates, address
+from collector.client import BulkClient, PatientClient, differences
 from collector.committer import Committer, Parcel
 from collector.exchange import is_request
+from collector.fields import Reason
+from collector.status import Status
 from desk.arrival import Arrival
-from equipment.wire import ROOT
+from equipment.wire import PAYLOAD_LIMIT, ROOT
 
 log = logging.getLogger(__name__)
 
-RECEIVE_MAXIMUM: Final = 1000
+CLIENT_ID: Final = "fieldcare-collector"
+EVERYTHING: Final = (f"{ROOT}/+/+/+",)
+RECEIVE_MAXIMUM: Final = 10_000
+PACKET_LIMIT: Final = 2**20
 SESSION_S: Final = 7 * 24 * 3600
 WAITING_MESSAGES: Final = 20_000
+WAITING_BYTES: Final = 64 * 2**20
 KEEP_ALIVE_S: Final = 30
+COMMANDS_WAITING: Final = 1000
+_LONGEST_PAUSE_S: Final = 30.0
+_WORTH_TELLING_S: Final = 2.0
+_LASTED_S: Final = 10.0
+_GOODBYE_S: Final = 5.0
+_FILTERS_AT_ONCE: Final = 500
 _RETAINED_IF_NEW: Final = 1
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-
-
-class BadAddress(ValueError):
-    """A broker address that cannot be used; the text says what is wrong, never the password."""
+_OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 class _Receipt(NamedTuple):
-    """Which message of which connection to acknowledge."""
+    """Which messages of which connection to acknowledge, and what they counted for."""
 
     connection: int
-    mid: int
-    qos: int
+    messages: int
+    size: int
+    pids: Sequence[bytes]
 
 
 def listen(
     url: str,
     committer: Committer,
     *,
-    client_id: str = "fieldcare-collector",
-    topics: Sequence[str] = (f"{ROOT}/+/+/+",),
-    ca_file: str | None = None,
+    client_id: str = CLIENT_ID,
+    topics: Sequence[str] = EVERYTHING,
+    certificates: Certificates = NO_CERTIFICATES,
+    bulk: bool = True,
 ) -> "Broker":
     """Receive from the broker at ``url`` (mqtt://user:password@host:port, or mqtts://).
 
-    Returns at once; a broker that is away is tried again until ``stop``. Raises BadAddress.
+    Returns at once; a broker that is away is tried again until ``stop``. Without ``bulk``, or with
+    a paho that is another inside, every message goes through paho. Raises BadAddress.
     """
-    broker = Broker(_address(url), committer, client_id, topics, ca_file)
+    where = address(url, certificates)
+    other = differences() if bulk else []
+    if other:
+        log.warning("paho is another inside, messages are read singly", extra={"where": other})
+    broker = Broker(where, committer, client_id, topics, bulk=bulk and not other)
     broker.start()
     return broker
-
-
-def _address(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
-        raise BadAddress(f"scheme {parts.scheme!r} of the broker is none of mqtt, mqtts")
-    if not parts.hostname:
-        raise BadAddress("the broker's address names no host")
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise BadAddress(f"the broker's port is wrong: {error}") from None
-    return parts
 
 
 class Broker:
@@ -79,54 +84,47 @@ class Broker:
 
     def __init__(
         self,
-        address: SplitResult,
+        where: Address,
         committer: Committer,
         client_id: str,
         topics: Sequence[str],
-        ca_file: str | None = None,
+        *,
+        bulk: bool = True,
     ) -> None:
-        self._host = address.hostname or ""
-        self._port = address.port or _PORTS[address.scheme]
-        self._committer, self._topics = committer, topics
-        self._client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            manual_ack=True,
-        )
-        if address.username:
-            password = unquote(address.password) if address.password else None
-            self._client.username_pw_set(unquote(address.username), password)
-        if address.scheme == "mqtts":
-            self._client.tls_set_context(ssl.create_default_context(cafile=ca_file))
-        self._client.reconnect_delay_set(1, 30)
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        self._where, self._committer, self._bulk = where, committer, bulk
+        self._client_id, self._topics = client_id, tuple(topics)
+        self._status = Status(client_id)
+        self._room = threading.Event()
+        self._room.set()
+        self._protocol = MQTTProtocolVersion.MQTTv5
+        self._client = self._new_client()
         self._connection = 0
-        self._waiting = 0
+        self._waiting = [0, 0]  # messages and bytes handed in and not yet committed
         self._counting = threading.Lock()
-        self._stopping = threading.Event()
-        self._subscribed = threading.Event()
+        self._closing = self._pushed_out = False
+        self._stopping, self._subscribed = threading.Event(), threading.Event()
+        self._asked: dict[int | None, Sequence[str]] = {}
         self._thread = threading.Thread(target=self._run, name="mqtt-broker", daemon=True)
-        self.dropped = 0
+        self._connected_at = self._stopped_at = 0.0
+        self._failures = 0
+        self._away_s: float | None = None
+        self.trouble = "not connected yet"
+
+    # -- from other threads
 
     def start(self) -> None:
         """Connect, and connect again whenever needed, from a thread."""
-        asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        asked.SessionExpiryInterval = SESSION_S
-        asked.ReceiveMaximum = RECEIVE_MAXIMUM
-        self._client.connect_async(
-            self._host, self._port, KEEP_ALIVE_S, clean_start=False, properties=asked
-        )
         self._thread.start()
 
     def stop(self) -> None:
-        """Disconnect; the broker keeps the session and what was not acknowledged."""
+        """Acknowledge what was taken, then disconnect; the broker keeps the session."""
+        self._closing = True
+        self._room.clear()
+        until = time.monotonic() + _GOODBYE_S
+        while self.connected and self._waiting[0] and time.monotonic() < until:
+            time.sleep(0.01)
         self._stopping.set()
-        self._client.disconnect()
-        self._thread.join(10)
+        self._thread.join(2 * _GOODBYE_S)
 
     def wait_until_subscribed(self, timeout_s: float) -> bool:
         """Return whether the broker took the subscriptions, waiting for it if need be."""
@@ -141,69 +139,209 @@ class Broker:
         """Send a request to a device."""
         self._client.publish(topic, payload, qos, retain)
 
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Receive what comes on ``topics`` as well, now and on every later connection."""
+        more = tuple(topic for topic in topics if topic not in self._topics)
+        self._topics += more
+        if self.connected:
+            self._ask_for(more)
+
     def kept(self, receipts: Sequence[Any]) -> None:
         """Acknowledge to the broker; called by the committer.
 
         A receipt of an earlier connection is void: its number may mean another message by now.
         """
         with self._counting:
-            self._waiting -= len(receipts)
-        for connection, mid, qos in receipts:
-            if qos and connection == self._connection:
-                self._client.ack(mid, qos)
+            self._waiting[0] -= sum(receipt.messages for receipt in receipts)
+            self._waiting[1] -= sum(receipt.size for receipt in receipts)
+            if not self._room.is_set() and not self._closing and not self._above(0.5):
+                self._room.set()
+                stopped_s = round(time.monotonic() - self._stopped_at, 1)
+                if stopped_s > _WORTH_TELLING_S:
+                    log.warning("read nothing until the store caught up", extra={"s": stopped_s})
+            now = self._connection
+            self._client.acknowledge(
+                [pid for receipt in receipts if receipt.connection == now for pid in receipt.pids]
+            )
+
+    def _above(self, share: float) -> bool:
+        messages, size = self._waiting
+        return messages > WAITING_MESSAGES * share or size > WAITING_BYTES * share
+
+    # -- the thread
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._client.loop_forever(retry_first_connection=True)
+                self._converse()
             except Exception:
                 log.exception("the broker connection failed, trying again")
-            self._stopping.wait(1.0)
+            if self._client.protocol == self._protocol:
+                self._stopping.wait(self._pause_s())
+            else:
+                self._client = self._new_client()
 
-    # -- paho calls these; an exception in them would end its thread
+    def _new_client(self) -> PatientClient:
+        where, asked = self._where, None
+        client: PatientClient = (
+            BulkClient(self._room, self._client_id, self._protocol, self._take)
+            if self._bulk
+            else PatientClient(self._room, self._client_id, self._protocol)
+        )
+        client.on_socket_open, client.on_socket_close = self._on_open, self._on_close
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
+        client.max_queued_messages_set(COMMANDS_WAITING)
+        if where.user:
+            client.username_pw_set(where.user, where.password)
+        if where.tls is not None:
+            client.tls_set_context(where.tls)
+        if self._protocol == MQTTProtocolVersion.MQTTv5:
+            asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            asked.SessionExpiryInterval = SESSION_S
+            asked.ReceiveMaximum, asked.MaximumPacketSize = RECEIVE_MAXIMUM, PACKET_LIMIT
+            client.connect_async(
+                where.host, where.port, KEEP_ALIVE_S, clean_start=False, properties=asked
+            )
+        else:
+            client.connect_async(where.host, where.port, KEEP_ALIVE_S)
+        return client
+
+    def _converse(self) -> None:
+        """Connect, and return when the connection has ended."""
+        self._connected_at = 0.0
+        self._status.next()
+        try:
+            self._client.will_set(self._status.topic, self._status.say("lost"), 1, retain=True)
+            self._client.reconnect()
+        except OSError as error:
+            self._complain("the broker cannot be reached", str(error))
+            return
+        while self._client.loop(0.5) == _OK:
+            if self._stopping.is_set():
+                self._say_goodbye()
+                return
+
+    def _say_goodbye(self) -> None:
+        """Disconnect; a broker that does not take it is left."""
+        if self.connected:
+            self.publish(self._status.topic, self._status.say("stopped"), qos=0, retain=True)
+        self._client.disconnect()
+        until = time.monotonic() + _GOODBYE_S
+        while time.monotonic() < until and self._client.loop(0.1) == _OK:
+            pass
+
+    def _pause_s(self) -> float | None:
+        """Return how long to stay away: ever longer while connections fail or do not last."""
+        if self._pushed_out:
+            self._pushed_out = False
+            return self._away_s
+        lasted = self._lasted_s() > _LASTED_S
+        self._failures = 0 if lasted else self._failures + 1
+        return float(min(2**self._failures, _LONGEST_PAUSE_S))
+
+    def _lasted_s(self) -> float:
+        return time.monotonic() - self._connected_at if self._connected_at else 0.0
+
+    def _complain(self, what: str, why: str) -> None:
+        """Log ``what`` is wrong; the same again only once in a while."""
+        said = f"{what}: {why}"
+        if said != self.trouble or self._failures % 20 == 0:
+            log.error(what, extra={"host": self._where.host, "why": why})
+        self.trouble = said
+
+    def _ask_for(self, topics: Sequence[str]) -> None:
+        five = self._protocol == MQTTProtocolVersion.MQTTv5
+        asked: Any = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW) if five else 1
+        for first in range(0, len(topics), _FILTERS_AT_ONCE):
+            some = topics[first : first + _FILTERS_AT_ONCE]
+            with self._counting:  # the answer may be faster than we are
+                _, mid = self._client.subscribe([(topic, asked) for topic in some])
+                self._asked[mid] = some
+
+    # -- paho calls these, in the thread
+
+    def _on_open(self, _client: Client, _data: Any, opened: Any) -> None:
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _on_close(self, _client: Client, _data: Any, _closed: Any) -> None:
+        with self._counting:
+            self._connection += 1
 
     def _on_connect(
-        self, client: Client, _data: Any, flags: Any, reason: Any, _properties: Any
+        self, _client: Client, _data: Any, flags: Any, reason: Any, _properties: Any
     ) -> None:
         if reason.is_failure:
-            log.error("the broker refuses us", extra={"host": self._host, "why": str(reason)})
+            if reason.value == Reason.UNSUPPORTED_VERSION:
+                self._protocol = MQTTProtocolVersion.MQTTv311
+            self._complain("the broker refuses us", str(reason))
             return
-        self._connection += 1
-        options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
-        client.subscribe([(topic, options) for topic in self._topics])
-        present = bool(flags.session_present)
-        log.info("connected to the broker", extra={"host": self._host, "session": present})
+        self._connected_at = time.monotonic()
+        self._asked.clear()
+        self._client.subscribe(self._status.topic, 0)
+        self._ask_for(self._topics)
+        facts = {"host": self._where.host, "session": bool(flags.session_present)}
+        log.info("connected to the broker", extra=facts)
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         self._subscribed.clear()
-        if not self._stopping.is_set():
-            log.warning("broker connection lost", extra={"host": self._host, "why": str(reason)})
+        if self._stopping.is_set() or not self._connected_at:
+            return
+        if reason.value == Reason.TAKEN_OVER:
+            self._leave_it_to_the_other()
+        elif not self._pushed_out:
+            self._complain("broker connection lost", str(reason))
+
+    def _leave_it_to_the_other(self) -> None:
+        self._pushed_out = True
+        self._away_s = self._status.pause_s(time.monotonic())
+        log.error(
+            "another client uses our client id, we leave the session to it: two of one shard?",
+            extra={"client": self._client_id, "away_s": self._away_s or "for good"},
+        )
+        self.trouble = "another client uses our client id"
+        self._client.disconnect()
 
     def _on_subscribe(
-        self, _client: Client, _data: Any, _mid: int, reasons: Sequence[Any], _properties: Any
+        self, _client: Client, _data: Any, mid: int, reasons: Sequence[Any], _properties: Any
     ) -> None:
-        for topic, reason in zip(self._topics, reasons, strict=False):
+        with self._counting:
+            topics = self._asked.pop(mid, ())
+        for topic, reason in zip(topics, reasons, strict=False):
             if reason.is_failure:
                 log.error("the broker refuses a topic", extra={"topic": topic, "why": str(reason)})
-        self._subscribed.set()
+        if not self._asked and not self._pushed_out:
+            self.publish(self._status.topic, self._status.say("online"), retain=True)
+            self.trouble = ""
+            self._subscribed.set()
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         try:
-            self._take(client, message)
-        except Exception:
-            log.exception("a message could not be taken; it is not acknowledged")
-
-    def _take(self, client: Client, message: MQTTMessage) -> None:
-        if is_request(message.topic):
+            topic = message.topic
+        except UnicodeDecodeError as error:
+            log.error("a topic is not UTF-8, its message is left out", extra={"why": str(error)})
             client.ack(message.mid, message.qos)
             return
+        if topic == self._status.topic and self._status.another(message.payload):
+            self._leave_it_to_the_other()
+        if is_request(topic) or topic == self._status.topic:
+            client.ack(message.mid, message.qos)
+            return
+        if isinstance(client, BulkClient):
+            client.learn(topic)
+        arrival = Arrival(None, topic, bytes(message.payload[: PAYLOAD_LIMIT + 1]), message.retain)
+        pids = [message.mid.to_bytes(2, "big")] if message.qos else []  # QoS 2 is never granted
+        self._take([arrival], pids, len(arrival.payload) + 100)
+
+    def _take(self, arrivals: list[Arrival], pids: list[bytes], size: int) -> None:
+        """Hand messages to the committer; above the limits nothing more is read."""
         with self._counting:
-            if not message.qos and self._waiting >= WAITING_MESSAGES:
-                self.dropped += 1  # nothing was promised for QoS 0, and every queue is bounded
-                return
-            self._waiting += 1
-        arrival = Arrival(None, message.topic, bytes(message.payload), message.retain)
-        receipt = _Receipt(self._connection, message.mid, message.qos)
-        self._committer.put(Parcel(self, (arrival,), len(message.payload) + 100, receipt))
+            self._waiting[0] += len(arrivals)
+            self._waiting[1] += size
+            if self._above(1.0) and self._room.is_set():
+                self._room.clear()
+                self._stopped_at = time.monotonic()
+        receipt = _Receipt(self._connection, len(arrivals), size, pids)
+        self._committer.put(Parcel(self, arrivals, size, receipt))

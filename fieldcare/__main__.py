@@ -2,7 +2,7 @@
 
 import sys
 
-from collector.mqtt import BadAddress
+from collector.address import BadAddress
 from fieldcare import benching, commands, inspecting, registering, replaying, showing, simulating
 from fieldcare.cli import app, console
 from fieldcare.settings import WrongSetting

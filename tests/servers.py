@@ -67,6 +67,7 @@ class Mosquitto:
     users: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    more: str = ""  # lines of configuration beside the shipped ones
 
     def url(self, user: str) -> str:
         """Return the address to connect to as ``user``."""
@@ -80,12 +81,13 @@ class Mosquitto:
         text = text.replace("listener 1883 ", f"listener {self.port} ")
         if os.geteuid() == 0:
             text += "\nuser root\n"
-        (self.directory / "mosquitto.conf").write_text(text)
+        (self.directory / "mosquitto.conf").write_text(f"{text}\n{self.more}\n")
         shutil.copy(SHIPPED / "acl", self.directory / "acl")
-        (self.directory / "passwords").touch()
-        for user, password in self.users.items():
-            command = [program("mosquitto_passwd"), "-b", str(self.directory / "passwords")]
-            subprocess.run([*command, user, password], check=True, capture_output=True)
+        file = self.directory / "passwords"
+        file.write_text("".join(f"{user}:{word}\n" for user, word in self.users.items()))
+        if self.users:
+            command = [program("mosquitto_passwd"), "-U", str(file)]
+            subprocess.run(command, check=True, capture_output=True)
 
     def start(self) -> None:
         """Start it, and return when it listens."""

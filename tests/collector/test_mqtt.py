@@ -1,21 +1,24 @@
 """A broker of somebody else: nothing is acknowledged to it before it is kept here."""
 
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from collector.address import BadAddress
 from collector.committer import Committer
-from collector.mqtt import BadAddress, Broker, listen
+from collector.mqtt import WAITING_MESSAGES, Broker, listen
 from desk.arrival import Arrival
 from tests.collector.given_endpoint import PATIENCE_S, STATE, TELE, Recorder, until
 from tests.servers import Mosquitto, mosquitto, program
 
 pytestmark = pytest.mark.mosquitto
+Listening = Callable[..., AbstractContextManager[Broker]]
 
 
 @pytest.fixture
@@ -24,17 +27,21 @@ def server(tmp_path: Path) -> Iterator[Mosquitto]:
         yield running
 
 
-@contextmanager
-def listening(server: Mosquitto, sink: Recorder, patience_s: float = 10.0) -> Iterator[Broker]:
-    committer = Committer(sink)
-    committer.start()
-    broker = listen(server.url("fieldcare"), committer)
-    try:
-        assert broker.wait_until_subscribed(PATIENCE_S)
-        yield broker
-    finally:
-        broker.stop()
-        committer.stop(patience_s)
+@pytest.fixture(params=[True, False], ids=["in runs", "one by one"])
+def listening(request: pytest.FixtureRequest) -> Listening:
+    @contextmanager
+    def start(server: Mosquitto, sink: Recorder, patience_s: float = 10.0) -> Iterator[Broker]:
+        committer = Committer(sink)
+        committer.start()
+        broker = listen(server.url("fieldcare"), committer, bulk=request.param)
+        try:
+            assert broker.wait_until_subscribed(PATIENCE_S)
+            yield broker
+        finally:
+            broker.stop()
+            committer.stop(patience_s)
+
+    return start
 
 
 def publish(server: Mosquitto, topic: str, *lines: str, retain: bool = False) -> None:
@@ -49,7 +56,7 @@ def payloads(arrivals: list[Arrival]) -> list[int]:
     return [int(a.payload) for a in arrivals]
 
 
-def test_messages_of_a_broker_reach_the_desk(server: Mosquitto) -> None:
+def test_messages_of_a_broker_reach_the_desk(server: Mosquitto, listening: Listening) -> None:
     sink = Recorder()
     with listening(server, sink) as broker:
         publish(server, TELE, "1", "2", "3")
@@ -57,14 +64,16 @@ def test_messages_of_a_broker_reach_the_desk(server: Mosquitto) -> None:
         assert broker.connected
 
 
-def test_a_retained_message_says_that_it_is_one(server: Mosquitto) -> None:
+def test_a_retained_message_says_that_it_is_one(server: Mosquitto, listening: Listening) -> None:
     publish(server, STATE, "online", retain=True)
     sink = Recorder()
     with listening(server, sink):
         assert sink.wait_for(1) == [Arrival(None, STATE, b"online", retained=True)]
 
 
-def test_the_broker_keeps_what_comes_while_we_are_away(server: Mosquitto) -> None:
+def test_the_broker_keeps_what_comes_while_we_are_away(
+    server: Mosquitto, listening: Listening
+) -> None:
     with listening(server, Recorder()):
         pass
     publish(server, TELE, *map(str, range(5000)))
@@ -73,7 +82,7 @@ def test_the_broker_keeps_what_comes_while_we_are_away(server: Mosquitto) -> Non
         assert payloads(sink.wait_for(5000)) == list(range(5000))
 
 
-def test_what_was_not_kept_is_sent_again(server: Mosquitto) -> None:
+def test_what_was_not_kept_is_sent_again(server: Mosquitto, listening: Listening) -> None:
     sink = Recorder()
     sink.failing = [OSError("disk full")] * 1000
     with listening(server, sink, patience_s=0.1):
@@ -85,7 +94,9 @@ def test_what_was_not_kept_is_sent_again(server: Mosquitto) -> None:
         assert payloads(second.wait_for(2)) == [1, 2]
 
 
-def test_a_broker_that_is_killed_loses_nothing_it_kept_for_a_second(server: Mosquitto) -> None:
+def test_a_broker_that_is_killed_loses_nothing_it_kept_for_a_second(
+    server: Mosquitto, listening: Listening
+) -> None:
     with listening(server, Recorder()):
         pass
     publish(server, TELE, *map(str, range(3000)))
@@ -97,7 +108,7 @@ def test_a_broker_that_is_killed_loses_nothing_it_kept_for_a_second(server: Mosq
         assert payloads(sink.wait_for(3000)) == list(range(3000))
 
 
-def test_a_broker_that_restarts_is_found_again(server: Mosquitto) -> None:
+def test_a_broker_that_restarts_is_found_again(server: Mosquitto, listening: Listening) -> None:
     sink = Recorder()
     with listening(server, sink) as broker:
         server.stop()
@@ -108,7 +119,36 @@ def test_a_broker_that_restarts_is_found_again(server: Mosquitto) -> None:
         assert payloads(sink.wait_for(1)) == [1]
 
 
-def test_a_request_reaches_its_device(server: Mosquitto) -> None:
+def test_a_batch_that_waits_is_acknowledged_before_we_leave(
+    server: Mosquitto, listening: Listening
+) -> None:
+    sink = Recorder()
+    sink.open.clear()
+    with listening(server, sink):
+        publish(server, TELE, *map(str, range(100)))
+        assert sink.asked.wait(PATIENCE_S)
+        threading.Timer(0.3, sink.open.set).start()
+    second = Recorder()
+    with listening(server, second):
+        publish(server, TELE, "new")
+        assert [a.payload for a in second.wait_for(1)] == [b"new"]
+
+
+def test_above_the_limits_nothing_more_is_read_and_nothing_is_lost(
+    server: Mosquitto, listening: Listening
+) -> None:
+    sink = Recorder()
+    sink.open.clear()
+    many = 2 * WAITING_MESSAGES
+    with listening(server, sink) as broker:
+        publish(server, TELE, *map(str, range(many)))
+        time.sleep(0.5)
+        assert broker._waiting[0] <= WAITING_MESSAGES + 10_000
+        sink.open.set()
+        assert payloads(sink.wait_for(many)) == list(range(many))
+
+
+def test_a_request_reaches_its_device(server: Mosquitto, listening: Listening) -> None:
     command = [program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(server.port), "-u", "D1"]
     command += ["-P", "one", "-q", "1", "-i", "D1", "-c", "-t", "fc/v1/+/D1/cmd"]
     subprocess.run([*command, "-E"], check=True, timeout=PATIENCE_S)
@@ -122,7 +162,7 @@ def test_a_request_reaches_its_device(server: Mosquitto) -> None:
     assert sink.arrivals == []
 
 
-def test_the_shipped_rules_keep_devices_apart(server: Mosquitto) -> None:
+def test_the_shipped_rules_keep_devices_apart(server: Mosquitto, listening: Listening) -> None:
     base = [program("mosquitto_sub"), "-V", "5", "-h", "127.0.0.1", "-p", str(server.port)]
     sink = Recorder()
     with listening(server, sink):
