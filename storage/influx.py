@@ -17,16 +17,20 @@ import msgspec
 
 from equipment.reading import Batch, Note
 from storage.batches import pack, unpack
+from storage.dirty import DirtyHours
 from storage.follow import Following
 from storage.forward import Forwarder, Group
 from storage.influx_link import Link, Server
 from storage.influx_query import Queries, in_order
+from storage.influx_window import WindowQueries, overlaid
 from storage.interface import Backlog, Checkpoint, Series, Window
 from storage.lines import Lines
-from storage.merge import clipped, merged, windowed
+from storage.merge import clipped, merged
 from storage.refused import RefusedLines
 from storage.register import Register
+from storage.rollups import RollUps
 from storage.spool import Spool
+from storage.tail import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ SPOOL_BYTES: Final = 2**33
 _GENERATIONS: Final = 4
 _NOTES_AT_HAND: Final = 20_000
 _SEGMENTS_READ_AT_START: Final = 4
+_BUSY_BATCHES: Final = 1000
 
 
 class NewestKept(msgspec.Struct, array_like=True):
@@ -59,6 +64,7 @@ class InfluxTelemetry:
         spool_bytes: int = SPOOL_BYTES,
         generation_rows: int = 20_000,
         linger_s: float = 0.25,
+        roll_every_s: float = 60.0,
         clock: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         self._generation_rows, self._clock = generation_rows, clock
@@ -68,8 +74,11 @@ class InfluxTelemetry:
         self._appending = threading.Lock()
         self._newest_upto = 0
         self._load()
-        self._link = Link(server)
+        self._dirty_kept = self._spool.get("dirty")
+        self._dirty = DirtyHours(self._dirty_kept)
+        self._link, self._rollup_link = Link(server), Link(server, server.rollups)
         self._queries = Queries(self._link, register)
+        self._windows = WindowQueries(self._link, self._rollup_link, register)
         self._forwarder = Forwarder(
             self._spool,
             self._link,
@@ -79,7 +88,16 @@ class InfluxTelemetry:
             keep=self._keep_place,
             linger_s=linger_s,
         )
+        self._rollups = RollUps(
+            server,
+            register,
+            self._dirty,
+            busy=self._busy,
+            every_s=roll_every_s,
+            quiet_s=roll_every_s,
+        )
         self._forwarder.start()
+        self._rollups.start()
 
     def _load(self) -> None:
         """Have at hand what the server may not have, and the newest readings."""
@@ -114,13 +132,19 @@ class InfluxTelemetry:
     # --- forward ---
 
     def _let_go(self, group: Group) -> None:
-        """Let go of what is on the server now."""
+        """Let go of what is on the server now, and have it rolled up."""
+        blocks = (block for batch in group.batches for block in batch.blocks)
+        self._dirty.mark(blocks, time.monotonic())
         self._following.drop(group.upto)
         while self._notes and self._notes[0][0] <= group.upto:
             self._notes.popleft()
 
     def _keep_place(self) -> None:
         """Make durable what a restart goes on from, then remove what nobody needs."""
+        dirty = self._dirty.packed()
+        if dirty != self._dirty_kept:  # before the cursor, lest a crash in between forgets an hour
+            self._spool.put("dirty", dirty)
+            self._dirty_kept = dirty
         unneeded = self._spool.keep_cursor()
         if unneeded or self._spool.start_of_last(_SEGMENTS_READ_AT_START) > self._newest_upto:
             self._keep_newest()
@@ -134,6 +158,10 @@ class InfluxTelemetry:
         self._spool.put("newest", msgspec.msgpack.encode(NewestKept(upto, packed)))
         self._newest_upto = upto
 
+    def _busy(self) -> bool:
+        """Return whether so much waits that rolling up would only be in the way."""
+        return self._spool.newest - self._spool.cursor > _BUSY_BATCHES
+
     def backlog(self) -> Backlog:
         """Return what is in the spool and not on the server yet."""
         waiting = self._spool.waiting()
@@ -143,6 +171,11 @@ class InfluxTelemetry:
     def refused(self) -> int:
         """Return how many lines the server refused since the start."""
         return self._forwarder.refused
+
+    @property
+    def to_roll_up(self) -> int:
+        """Return how many hours have readings that no roll-up has seen."""
+        return len(self._dirty)
 
     # --- read ---
 
@@ -163,7 +196,15 @@ class InfluxTelemetry:
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
     ) -> Mapping[str, Window]:
         """Return at most ``points`` equal buckets per metric; peaks survive as low and high."""
-        return windowed(self.raw(device, start_ms, end_ms, metrics), start_ms, end_ms, points)
+        recent = self._following.histories(device, frozenset(metrics))  # first: see ``raw``
+        server = self._windows.window(device, metrics, start_ms, end_ms, points)
+        return overlaid(
+            server,
+            recent,
+            lambda first_ms, past_ms: self.raw(device, first_ms, past_ms, metrics),
+            span=(start_ms, end_ms),
+            points=points,
+        )
 
     def notes(
         self, device: str, start_ms: int, end_ms: int, kinds: Sequence[str] | None = None
@@ -206,6 +247,12 @@ class InfluxTelemetry:
 
     def close(self) -> None:
         """Stop forwarding and let go; what is not forwarded waits in the spool."""
+        self._rollups.stop()
         self._forwarder.stop()
+        try:
+            self._keep_place()
+        except StorageError as error:  # some of it is sent and rolled up again
+            log.warning("the place in the spool is not kept", extra={"why": str(error)})
         self._link.close()
+        self._rollup_link.close()
         self._spool.close()

@@ -97,6 +97,18 @@ def in_order(notes: Sequence[Note]) -> list[Note]:
     return [note for _, note in sorted(kept.items())]
 
 
+def by_device(
+    link: Link, model: str, devices: Sequence[str], start_ms: int, span_ms: int
+) -> Iterator[tuple[str, dict[str, Series]]]:
+    """Yield what some devices of one model said within ``span_ms``, each in time order."""
+    answers = link.ask(
+        f"SELECT * FROM {quoted(model)} WHERE {one_of(devices)}"
+        f' AND {within(start_ms, start_ms + span_ms)} GROUP BY "device"'
+    )
+    for answer in answers:
+        yield answer.tags["device"], merged([dict(series_of(answer))])
+
+
 def series_of(answer: Answer) -> Iterator[tuple[str, Series]]:
     """Yield (metric, series) of an answer, the rows in the order of the answer."""
     if not answer.values:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from equipment.reading import Batch, Note
 from storage.influx_link import Link, Server
 from storage.influx_query import Queries
+from storage.influx_window import WindowQueries
 from storage.interface import Backlog, Checkpoint, Series, Window
-from storage.merge import windowed
 from storage.register import Register
 from storage.tail import StorageError
 
@@ -18,8 +18,9 @@ class InfluxReader:
     """Readings and notes of the server. ``register`` tells model and site of a device."""
 
     def __init__(self, server: Server, register: Register) -> None:
-        self._link = Link(server)
+        self._link, self._rollup_link = Link(server), Link(server, server.rollups)
         self._queries = Queries(self._link, register)
+        self._windows = WindowQueries(self._link, self._rollup_link, register)
 
     def append(self, batch: Batch) -> int:
         """Raise StorageError: only the collector appends."""
@@ -39,7 +40,7 @@ class InfluxReader:
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
     ) -> Mapping[str, Window]:
         """Return at most ``points`` equal buckets per metric; peaks survive as low and high."""
-        return windowed(self.raw(device, start_ms, end_ms, metrics), start_ms, end_ms, points)
+        return self._windows.window(device, metrics, start_ms, end_ms, points)
 
     def notes(
         self, device: str, start_ms: int, end_ms: int, kinds: Sequence[str] | None = None
@@ -70,3 +71,4 @@ class InfluxReader:
     def close(self) -> None:
         """Let go of the connections."""
         self._link.close()
+        self._rollup_link.close()

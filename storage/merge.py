@@ -66,10 +66,11 @@ def bucket_ms(start_ms: int, end_ms: int, points: int) -> int:
 def windowed(series: Part, start_ms: int, end_ms: int, points: int) -> dict[str, Window]:
     """Return low, high and mean of each bucket that holds a reading, per metric."""
     width = bucket_ms(start_ms, end_ms, points)
-    return {metric: _buckets(one, start_ms, width) for metric, one in series.items()}
+    return {metric: counted(one, start_ms, width)[0] for metric, one in series.items()}
 
 
-def _buckets(series: Series, start_ms: int, width: int) -> Window:
+def counted(series: Series, start_ms: int, width: int) -> tuple[Window, Ints]:
+    """Return the buckets of ``width`` ms that hold a reading, and how many each holds."""
     numbers = (series.at_ms - start_ms) // width
     firsts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
     low = np.minimum.reduceat(series.values, firsts)
@@ -77,4 +78,4 @@ def _buckets(series: Series, start_ms: int, width: int) -> Window:
     counts = np.diff(np.append(firsts, len(numbers)))
     shares = series.values / np.repeat(counts, counts)  # a sum of large values could overflow
     mean = np.clip(np.add.reduceat(shares, firsts), low, high)
-    return Window(start_ms + numbers[firsts] * width, low, high, mean)
+    return Window(start_ms + numbers[firsts] * width, low, high, mean), counts

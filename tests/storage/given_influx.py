@@ -8,6 +8,7 @@ import pytest
 
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Server
+from storage.influx_setup import set_up
 from storage.register import UNKNOWN, Standing
 from tests.influx2_server import ORG, TOKEN
 
@@ -45,17 +46,24 @@ def settle(store: InfluxTelemetry) -> None:
     raise TimeoutError(f"they still wait: {store.backlog()}")
 
 
+def server_1(request: pytest.FixtureRequest) -> Server:
+    """A server of 1.x, and a name for a database that is not there yet."""
+    return Server(request.getfixturevalue("influx_server").url, f"t{uuid.uuid4().hex}")
+
+
+def server_2(request: pytest.FixtureRequest) -> Server:
+    """A server of 2.x, and a bucket that is there: it cannot be written to without."""
+    server, name = request.getfixturevalue("influx2"), f"t{uuid.uuid4().hex}"
+    return Server(server.url, name, ORG, TOKEN)
+
+
 def fresh_influx(path: Path, request: pytest.FixtureRequest) -> InfluxTelemetry:
-    server = request.getfixturevalue("influx_server")
-    name = f"t{uuid.uuid4().hex}"
-    server.ask(f"CREATE DATABASE {name}")
-    return Forwarded(Server(server.url, name), path, register, generation_rows=1, linger_s=0)
+    server = server_1(request)
+    set_up(server, 4000, 4000)
+    return Forwarded(server, path, register, generation_rows=1, linger_s=0)
 
 
 def fresh_influx2(path: Path, request: pytest.FixtureRequest) -> InfluxTelemetry:
-    server = request.getfixturevalue("influx2")
-    name = f"t{uuid.uuid4().hex}"
-    server.add_bucket(name)
-    return Forwarded(
-        Server(server.url, name, ORG, TOKEN), path, register, generation_rows=1, linger_s=0
-    )
+    server = server_2(request)
+    set_up(server, 4000, 4000)
+    return Forwarded(server, path, register, generation_rows=1, linger_s=0)
