@@ -1,7 +1,7 @@
 """An alarm, a call or a visit opens, moves or closes a ticket."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -53,15 +53,19 @@ def act_on(office: Office, alarms: Sequence[Alarm]) -> list[Ticket]:
     return opened
 
 
-def clear_forgotten(office: Office, active: Sequence[Alarm]) -> int:
+def clear_forgotten(
+    office: Office, active: Sequence[Alarm], *, of: Container[str] | None = None
+) -> int:
     """Clear alarms on record that the rules do not hold any more; return how many.
 
     After a rule was changed, its devices start afresh: what it had raised would stay for ever.
+    A collector that judges some devices only clears alarms ``of`` those.
     """
     held = {alarm.id for alarm in active}
     with office.records.read() as work:
         raised = work.shelf(Alarm).find(cleared_at=None, limit=_MANY)
-    forgotten = [alarm for alarm in raised if alarm.id not in held]
+    ours = [alarm for alarm in raised if of is None or alarm.device in of]
+    forgotten = [alarm for alarm in ours if alarm.id not in held]
     act_on(office, [replace(alarm, cleared_at=office.now()) for alarm in forgotten])
     return len(forgotten)
 

@@ -12,6 +12,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from collector.shard import shard
+
 
 class WrongSetting(ValueError):
     """A setting that cannot be used; the text names it and the value."""
@@ -28,6 +30,10 @@ class Settings(BaseSettings):
     telemetry: str = Field("sqlite", description="sqlite, or influx://user:password@host:port/db")
     records: str = Field("", description="a database URL; empty: SQLite in the data folder")
     broker: str = Field("", description="mqtt://user:password@host:port; empty: own endpoint")
+    broker_ca: Path | None = Field(None, description="who signed the broker's certificate")
+    broker_certificate: Path | None = Field(None, description="shown to a broker that asks for it")
+    broker_key: Path | None = None
+    shard: str = Field("1/1", description="which share of the sites to collect, as in 2/3")
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = Field(1883, ge=0, le=65535)
     http_host: str = "127.0.0.1"
@@ -57,6 +63,16 @@ class Settings(BaseSettings):
                     f"{name}={getattr(self, name)} listens beyond this machine: "
                     "set tls_certificate and tls_key first"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _shards_share(self) -> "Settings":
+        if not shard(self.shard).whole:
+            for name, needed in (("broker", "the broker they share"), ("records", "a database")):
+                if not getattr(self, name):
+                    raise ValueError(f"shard={self.shard}: set {name}, {needed}")
+            if self.telemetry == "sqlite":
+                raise ValueError(f"shard={self.shard}: set telemetry, an InfluxDB for all shards")
         return self
 
     @classmethod

@@ -7,7 +7,7 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,18 +20,20 @@ import uvicorn
 from aftersales.workdays import china
 from api.app import create_app
 from api.context import Backstage, Demo, Traffic
+from collector.address import Certificates
 from collector.admission import Principal, device_principal, gateway_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
 from collector.letterbox import Letterbox
 from collector.mqtt import Broker, listen
+from collector.shard import shard
 from collector.tls import device_context
 from desk.ingest import Ingest
 from desk.intake import Registered
 from desk.office import Office
 from desk.tickets import act_on, clear_forgotten
 from equipment.credential import Credential, credential, matches
-from equipment.device import Device
+from equipment.device import Device, Site
 from fieldcare.planner import Planner
 from fieldcare.reporting import HttpServer, traffic, unwell
 from fieldcare.rounds import Rounds
@@ -158,7 +160,10 @@ class Collecting:
     def __init__(self, settings: Settings, office: Office) -> None:
         rules = profiles(settings)
         with office.records.read() as work:
-            devices = [d for d in work.shelf(Device).find(limit=_MANY) if d.model in rules]
+            everywhere = work.shelf(Device).find(limit=_MANY)
+        self._shard = shard(settings.shard)
+        here = [device for device in everywhere if self._shard.has(device.site)]
+        devices = [device for device in here if device.model in rules]
         self.ingest = Ingest(
             office.telemetry,
             office.records,
@@ -168,6 +173,7 @@ class Collecting:
             now=office.now,
             on_alarms=partial(act_on, office),
         )
+        self._ours = None if self._shard.whole else {device.id for device in here}
         self._office, self._settings = office, settings
         self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
         self.letterbox = Letterbox(self.committer, authenticator(office.records))
@@ -176,7 +182,15 @@ class Collecting:
     def _listen(self) -> Endpoint | Broker:
         settings = self._settings
         if settings.broker:
-            return listen(settings.broker, self.committer)
+            return listen(
+                settings.broker,
+                self.committer,
+                client_id=self._shard.client_id,
+                topics=self._filters(),
+                certificates=Certificates(
+                    settings.broker_ca, settings.broker_certificate, settings.broker_key
+                ),
+            )
         endpoint = Endpoint(
             self.committer,
             authenticator(self._office.records),
@@ -187,6 +201,10 @@ class Collecting:
         )
         endpoint.start()
         return endpoint
+
+    def _filters(self) -> Sequence[str]:
+        with self._office.records.read() as work:
+            return self._shard.filters(site.id for site in work.shelf(Site).find(limit=_MANY))
 
     @property
     def port(self) -> int:
@@ -199,7 +217,7 @@ class Collecting:
         # Every message makes and drops thousands of small objects, none of them in a cycle.
         gc.freeze()
         gc.set_threshold(GC_EVERY, 20, 50)
-        forgotten = clear_forgotten(self._office, self.ingest.active())
+        forgotten = clear_forgotten(self._office, self.ingest.active(), of=self._ours)
         log.info("rules resumed", extra={"batches_replayed": replayed, "forgotten": forgotten})
         self.committer.start()
         self._listener = self._listen()
