@@ -41,7 +41,7 @@ except ImportError:  # not on every system; asyncio's own loop does the same, sl
 log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
-_BACKLOG: Final = 1024
+_BACKLOG: Final = 4096
 _ASKERS: Final = 2
 
 

@@ -2,11 +2,12 @@
 
 import logging
 import resource
+import threading
 
 import pytest
 
 from collector import packets
-from collector.admission import Limits
+from collector.admission import Limits, Principal
 from collector.descriptors import room_for
 from collector.fields import Property, Reason
 from collector.packets import V5, V311, Ack, Connack, Connect, Disconnect, Publish, encode
@@ -14,12 +15,14 @@ from storage.mailbox import Client
 from tests.collector.given_endpoint import (
     BOTH,
     CMD,
+    PATIENCE_S,
     STATE,
     TELE,
     RawClient,
     client,
     endpoint,
     kept,
+    passwords,
     subscribe,
     until,
 )
@@ -126,3 +129,26 @@ def test_descriptors_are_asked_for_as_far_as_the_system_gives_them(
         assert "raise LimitNOFILE" in caplog.text
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_passwords_that_take_long_to_check_hold_up_nobody_who_is_there() -> None:
+    asked, answered = threading.Semaphore(0), threading.Event()
+
+    def slow(user: str, password: str) -> Principal | None:
+        if user != "D1":
+            asked.release()
+            answered.wait(PATIENCE_S)
+        return passwords(user, password)
+
+    with endpoint(authenticate=slow) as running, client(running.port) as device:
+        crowd = [RawClient(running.port) for _ in range(20)]
+        for number, raw in enumerate(crowd):
+            raw.send(Connect(f"S{number}", V5, username=f"S{number}", password=b"pw"))
+        assert asked.acquire(timeout=PATIENCE_S)
+        for pid in range(1, 50):
+            device.send(Publish(TELE, b"x", 1, pid))
+            assert device.expect(Ack).pid == pid
+        answered.set()
+        for raw in crowd:
+            assert not raw.expect(Connack).reason
+            raw.close()
