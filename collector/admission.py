@@ -88,7 +88,7 @@ class Limits:
     keep_alive_s: int = 600
     packet: int = 1024 * 1024
     receive_maximum: int = 1000
-    aliases: int = 16
+    aliases: int = 10
     filters: int = 100
     inflight: int = 64
     sessions: int = 20_000

@@ -170,7 +170,7 @@ class Reader:
         """Return a packet identifier, which is never 0."""
         pid = self.two()
         if not pid:
-            raise Malformed("packet identifier 0")
+            raise Malformed("packet identifier 0", Reason.PROTOCOL_ERROR)
         return pid
 
     def properties(self, packet: str) -> Properties:

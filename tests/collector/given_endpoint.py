@@ -99,12 +99,13 @@ def endpoint(
     limits: Limits | None = None,
     mailbox: Mailbox | None = None,
     authenticate: Callable[[str, str], Principal | None] = passwords,
+    port: int = 0,
     **more: Any,
 ) -> Iterator[Running]:
     sink = Recorder()
     committer = Committer(sink, mailbox or MemoryMailbox())
     committer.start()
-    server = Endpoint(committer, authenticate, port=0, limits=limits, **more)
+    server = Endpoint(committer, authenticate, port=port, limits=limits, **more)
     server.start()
     try:
         yield Running(server, committer, sink)

@@ -238,7 +238,7 @@ def test_a_packet_beyond_the_limit_is_told_to_the_desk_and_ends_the_connection(
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
-        (Publish(TELE, b"", 1, 1, properties={Property.ALIAS: 17}), Reason.BAD_ALIAS),
+        (Publish(TELE, b"", 1, 1, properties={Property.ALIAS: 11}), Reason.BAD_ALIAS),
         (Publish(TELE, b"", 1, 1, properties={Property.ALIAS: 0}), Reason.BAD_ALIAS),
         (Publish("", b"", 1, 1, properties={Property.ALIAS: 1}), Reason.PROTOCOL_ERROR),
         (Publish(TELE, b"", properties={Property.SUBSCRIPTION_ID: (1,)}), Reason.PROTOCOL_ERROR),
@@ -269,7 +269,7 @@ def test_the_welcome_names_the_limits(running: Running) -> None:
     raw.send(Connect("", V5, keep_alive_s=0, username="D1", password=b"pw"))
     offered = raw.expect(Connack).properties
     assert offered[Property.MAXIMUM_PACKET] == 1 << 20
-    assert offered[Property.ALIAS_MAXIMUM] == 16
+    assert offered[Property.ALIAS_MAXIMUM] == 10
     assert offered[Property.SHARED_AVAILABLE] == 0
     assert Property.MAXIMUM_QOS not in offered
     assert offered[Property.SERVER_KEEP_ALIVE] == 600

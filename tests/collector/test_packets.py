@@ -116,7 +116,7 @@ def test_every_length_is_read_back(count: int) -> None:
     [
         (b"\x36\x03\x00\x01a", Reason.MALFORMED),  # QoS 3
         (b"\x38\x03\x00\x01a", Reason.MALFORMED),  # QoS 0 sent again
-        (b"\x32\x06\x00\x01a\x00\x00\x00", Reason.MALFORMED),  # packet identifier 0
+        (b"\x32\x06\x00\x01a\x00\x00\x00", Reason.PROTOCOL_ERROR),  # packet identifier 0
         (b"\x30\x04\x00\x01+\x00", Reason.BAD_TOPIC),
         (b"\x30\x03\x00\x00\x00", Reason.BAD_TOPIC),  # no topic, no alias
         (b"\x30\x04\x00\x01\x00\x00", Reason.MALFORMED),  # NUL
