@@ -19,8 +19,8 @@ from equipment.reading import Floats, Ints
 from storage.interface import Series
 
 Bytes = NDArray[np.uint8]
-_BITS: Final = 255
-_POWERS: Final = 10.0 ** np.arange(9)
+BITS: Final = 255
+POWERS: Final = 10.0 ** np.arange(9)
 _EXACT: Final = float(2**53)
 _SAMPLE: Final = 16  # so many values tell whether the others are worth a try
 _TYPICAL: Final = 256  # so many tell which differences are smallest
@@ -62,8 +62,8 @@ def decode(blob: bytes, metrics: Set[str] | None = None) -> dict[str, Series]:
 
 def _packed(metrics: list[str], series: Mapping[str, Series]) -> _Group:
     at_ms = series[metrics[0]].at_ms
-    scaled, digits = _scaled(np.array([series[metric].values for metric in metrics]))
-    numbers = np.concatenate((at_ms[np.newaxis], scaled))
+    whole, digits = scaled(np.array([series[metric].values for metric in metrics]))
+    numbers = np.concatenate((at_ms[np.newaxis], whole))
     residues, orders, bases = _residues(numbers)
     folded = ((residues << 1) ^ (residues >> 63)).view(np.uint64)
     widths = _widths(folded)
@@ -104,16 +104,16 @@ def _joined(raw: bytes, widths: Bytes, rows: Ints, n: int) -> NDArray[np.uint64]
     return folded.astype(np.uint64, copy=False)
 
 
-def _scaled(values: Floats) -> tuple[Ints, Bytes]:
-    """Return whole numbers per row, and the digits each was shifted by: exact, or _BITS."""
-    numbers, digits = values.view(np.int64).copy(), np.full(len(values), _BITS, np.uint8)
-    left = np.flatnonzero((np.abs(values) < _EXACT / _POWERS[-1]).all(axis=1))
-    for digit, power in enumerate(_POWERS):
+def scaled(values: Floats) -> tuple[Ints, Bytes]:
+    """Return whole numbers per row, and the digits each was shifted by: exact, or BITS."""
+    numbers, digits = values.view(np.int64).copy(), np.full(len(values), BITS, np.uint8)
+    left = np.flatnonzero((np.abs(values) < _EXACT / POWERS[-1]).all(axis=1))
+    for digit, power in enumerate(POWERS):
         likely = left[_whole(values[left, :_SAMPLE], power)[1]]
         whole, exact = _whole(values[likely], power)
         numbers[likely[exact]] = whole[exact]
         digits[likely[exact]] = digit
-        left = left[digits[left] == _BITS]
+        left = left[digits[left] == BITS]
         if not len(left):
             break
     return numbers, digits
@@ -126,8 +126,8 @@ def _whole(values: Floats, power: float) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def _unscaled(numbers: Ints, digits: Bytes) -> Floats:
-    plain = digits != _BITS
-    values = numbers / _POWERS[np.where(plain, digits, 0)][:, np.newaxis]
+    plain = digits != BITS
+    values = numbers / POWERS[np.where(plain, digits, 0)][:, np.newaxis]
     values[~plain] = numbers[~plain].view(np.float64)
     return values
 

@@ -1,7 +1,8 @@
 """Buckets of a long range from InfluxDB: from roll-ups where they are, from readings elsewhere.
 
-A minute that lies across the border of two buckets counts to the first. Roll-ups are used only
-where a bucket has ten of them; the mean is then that of their means.
+Long buckets are whole tens of minutes, so a minute lies within one; an hour that lies across the
+border of two counts to the first. Roll-ups are used only where a bucket has ten of them; the mean
+is then that of their means.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from equipment.reading import Ints
+from storage.buckets import Buckets, buckets, windowed
 from storage.dirty import HOUR_MS
 from storage.influx_link import Link, Unavailable, quoted
 from storage.influx_query import one_of, series_of, within
 from storage.interface import Series, Window
-from storage.merge import bucket_ms, windowed
 from storage.register import Register
 from storage.rollups import HOURS, MINUTE_MS, MINUTES
 
@@ -23,18 +24,24 @@ Windows = dict[str, Window]
 
 
 class _Range(NamedTuple):
-    """Buckets of ``width`` ms from ``start``, up to ``end``."""
+    """The ``buckets`` of start <= t < end."""
 
     device: str
     metrics: Sequence[str]
     start: int
     end: int
-    width: int
+    buckets: Buckets
 
     def border(self, at_ms: int) -> int:
         """Return the last border of buckets before or at ``at_ms``, within the range."""
+        first, width = self.buckets
         inside = min(max(at_ms, self.start), self.end)
-        return self.start + (inside - self.start) // self.width * self.width
+        return max(self.start, first + (inside - first) // width * width)
+
+    def border_after(self, at_ms: int) -> int:
+        """Return the first border of buckets after or at ``at_ms``."""
+        first, width = self.buckets
+        return first - (first - at_ms) // width * width
 
 
 class WindowQueries:
@@ -47,8 +54,8 @@ class WindowQueries:
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
     ) -> Windows:
         """Return at most ``points`` equal buckets per metric; peaks survive as low and high."""
-        width = bucket_ms(start_ms, end_ms, points)
-        asked = _Range(device, metrics, start_ms, end_ms, width)
+        wanted = buckets(start_ms, end_ms, points)
+        asked = _Range(device, metrics, start_ms, end_ms, wanted)
         if not metrics or end_ms <= start_ms:
             return {}
         model = self._register(device).model
@@ -65,9 +72,9 @@ class WindowQueries:
 
         The newest hour may not be complete yet. A server without roll-ups has none.
         """
-        if asked.width < _ROLLUPS_A_BUCKET * MINUTE_MS:
+        if asked.buckets.width_ms < _ROLLUPS_A_BUCKET * MINUTE_MS:
             return "", asked.start, asked.start
-        suffix = HOURS if asked.width >= _ROLLUPS_A_BUCKET * HOUR_MS else MINUTES
+        suffix = HOURS if asked.buckets.width_ms >= _ROLLUPS_A_BUCKET * HOUR_MS else MINUTES
         try:
             rolled = self._rolled_between(model, asked)
         except Unavailable:
@@ -75,7 +82,7 @@ class WindowQueries:
         if rolled is None:
             return "", asked.start, asked.start
         oldest, newest = rolled
-        first = asked.border(oldest - 1) + asked.width if oldest > asked.start else asked.start
+        first = asked.border_after(oldest) if oldest > asked.start else asked.start
         return suffix, first, max(first, asked.border(newest))
 
     def _rolled_between(self, model: str, asked: _Range) -> tuple[int, int] | None:
@@ -92,6 +99,7 @@ class WindowQueries:
 def _ask(link: Link, measurement: str, asked: _Range) -> Windows:
     if asked.start >= asked.end:
         return {}
+    first, width = asked.buckets
     low, high, mean = ("_min", "_max", "_mean") if _is_rolled(measurement) else ("", "", "")
     columns = ", ".join(
         f'min({quoted(m + low)}) AS "{n}l", max({quoted(m + high)}) AS "{n}h",'
@@ -101,7 +109,7 @@ def _ask(link: Link, measurement: str, asked: _Range) -> Windows:
     answers = link.ask(
         f"SELECT {columns} FROM {quoted(measurement)} WHERE {one_of([asked.device])}"
         f" AND {within(asked.start, asked.end)}"
-        f" GROUP BY time({asked.width}ms, {asked.start % asked.width}ms) fill(none)"
+        f" GROUP BY time({width}ms, {first % width}ms) fill(none)"
     )
     found = dict(pair for answer in answers for pair in series_of(answer))
     return {
@@ -146,15 +154,15 @@ def overlaid(
 ) -> Windows:
     """Return the server's buckets, those anew from ``read`` that ``recent`` readings lie in."""
     start_ms, end_ms = span
-    width = bucket_ms(start_ms, end_ms, points)
+    first_ms, width = buckets(start_ms, end_ms, points)
     instants = [one.at_ms for part in recent for one in part.values()]
     at_ms = np.concatenate(instants) if instants else np.empty(0, np.int64)
-    touched = np.unique((at_ms[(at_ms >= start_ms) & (at_ms < end_ms)] - start_ms) // width)
+    touched = np.unique((at_ms[(at_ms >= start_ms) & (at_ms < end_ms)] - first_ms) // width)
     found = dict(server)
     for first, past in _runs(touched):
-        begin, end = start_ms + first * width, min(start_ms + past * width, end_ms)
-        anew = windowed(read(begin, end), start_ms, end_ms, points)
-        found = joined([_between(found, start_ms, begin), anew, _between(found, end, end_ms)])
+        begin, end = first_ms + first * width, min(first_ms + past * width, end_ms)
+        anew = windowed(read(max(begin, start_ms), end), start_ms, end_ms, points)
+        found = joined([_between(found, first_ms, begin), anew, _between(found, end, end_ms)])
     return found
 
 

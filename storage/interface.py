@@ -68,7 +68,11 @@ class Telemetry(Protocol):
     def window(
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
     ) -> Mapping[str, Window]:
-        """Return at most ``points`` equal buckets per metric; peaks survive as low and high."""
+        """Return at most ``points`` equal buckets per metric; peaks survive as low and high.
+
+        Buckets of ten minutes and more are whole tens of minutes, and begin there in UTC: the
+        first one may begin before ``start_ms``, without readings from before.
+        """
         ...
 
     def notes(

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from equipment.reading import Batch, Note
+from storage.buckets import windowed
 from storage.interface import Backlog, Checkpoint, Series, Window
-from storage.merge import windowed
 
 
 class MemoryTelemetry:

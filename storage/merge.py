@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from equipment.reading import Ints
-from storage.interface import Series, Window
+from storage.interface import Series
 
 Part = Mapping[str, Series]
 
@@ -51,31 +51,3 @@ def clipped(series: Part, start_ms: int, end_ms: int) -> dict[str, Series]:
         if len(part):
             found[metric] = Series(part, values[cut])
     return found
-
-
-def bucket_ms(start_ms: int, end_ms: int, points: int) -> int:
-    """Return the width of ``points`` equal buckets that cover start <= t < end, at least 1 ms.
-
-    Raises ValueError when there are no points.
-    """
-    if points < 1:
-        raise ValueError(f"points is {points}: a window has at least one bucket")
-    return max(1, -((start_ms - end_ms) // points))
-
-
-def windowed(series: Part, start_ms: int, end_ms: int, points: int) -> dict[str, Window]:
-    """Return low, high and mean of each bucket that holds a reading, per metric."""
-    width = bucket_ms(start_ms, end_ms, points)
-    return {metric: counted(one, start_ms, width)[0] for metric, one in series.items()}
-
-
-def counted(series: Series, start_ms: int, width: int) -> tuple[Window, Ints]:
-    """Return the buckets of ``width`` ms that hold a reading, and how many each holds."""
-    numbers = (series.at_ms - start_ms) // width
-    firsts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
-    low = np.minimum.reduceat(series.values, firsts)
-    high = np.maximum.reduceat(series.values, firsts)
-    counts = np.diff(np.append(firsts, len(numbers)))
-    shares = series.values / np.repeat(counts, counts)  # a sum of large values could overflow
-    mean = np.clip(np.add.reduceat(shares, firsts), low, high)
-    return Window(start_ms + numbers[firsts] * width, low, high, mean), counts

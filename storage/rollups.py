@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from storage.buckets import Buckets, counted, gist
 from storage.dirty import HOUR_MS, DirtyHours
 from storage.influx_link import Link, Refused, Server
 from storage.influx_query import by_device
 from storage.interface import Series
 from storage.lines import aggregate_lines, name, numbers
-from storage.merge import counted
 from storage.register import UNKNOWN, Register
 from storage.tail import StorageError
 
@@ -117,7 +117,7 @@ def rolled(head: str, readings: Mapping[str, Series], hour_ms: int, width: int) 
     fields = [f"{name(metric)}_{part}" for metric in readings for part in PARTS]
     rows = [["null"] * len(fields) for _ in range(HOUR_MS // width)]
     for place, series in enumerate(readings.values()):
-        window, counts = counted(series, hour_ms, width)
+        window, counts = counted([gist(series)], Buckets(hour_ms, width))
         columns = (window.low, window.high, window.mean, counts.astype(float))
         places = ((window.at_ms - hour_ms) // width).tolist()
         for part, column in enumerate(columns, len(PARTS) * place):

@@ -4,13 +4,14 @@ A committed batch is in the tail, and its readings in memory. When enough have c
 generation is frozen and sealed device by device, a few per append. Chunks of a device are numbered
 in the order of writing, and what is still in memory was written after them: merging them in that
 order is right even when a reading is in both. A process that does not append follows the tail.
+A chunk that is full gets a summary, by which long windows are told.
 """
 
 import sqlite3
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -18,20 +19,22 @@ from typing import Final
 import numpy as np
 
 from equipment.reading import Batch, Note
+from storage.buckets import CELL_MS, buckets, windowed
 from storage.columns import decode, encode
 from storage.follow import EVER, TABLES, Following, put_floor, put_progress, state
 from storage.interface import Backlog, Checkpoint, Series, Window
-from storage.merge import Part, clipped, merged, windowed
+from storage.merge import Part, clipped, merged
+from storage.overview import Chunk, Unpack, overview
+from storage.summary import summarized
 from storage.tail import Tail, insert, newest, prune
 
-_FULL_ROWS: Final = 720
 _LONGEST_ROWS: Final = 4096
 _FORGOTTEN_AT_ONCE: Final = 100
 _SEALING_S: Final = 0.05
 _CHUNKS: Final = """
 CREATE TABLE IF NOT EXISTS chunk(
     id INTEGER PRIMARY KEY, device TEXT NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,
-    n INTEGER NOT NULL, blob BLOB NOT NULL
+    n INTEGER NOT NULL, summary BLOB, blob BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS chunk_of ON chunk(device, t1, t0);
 """
@@ -41,7 +44,8 @@ class SqliteTelemetry:
     """Readings and notes in one SQLite file. Any number of readers; one process appends.
 
     About ``chunk_rows`` rows per device are collected before they are sealed, fewer when all of
-    them would take more than ``memory`` bytes. A locked file is waited for ``busy_s`` seconds.
+    them would take more than ``memory`` bytes; a chunk grows until it has ``full_rows``. A locked
+    file is waited for ``busy_s`` seconds.
     """
 
     def __init__(
@@ -49,17 +53,28 @@ class SqliteTelemetry:
         path: Path | str,
         *,
         chunk_rows: int = 720,
+        full_rows: int = 1440,
         memory: int = 64 * 2**20,
         busy_s: float = 5.0,
     ) -> None:
         self._tail = Tail(Path(path), TABLES + _CHUNKS, busy_s=busy_s)
-        self._chunk_rows, self._memory = chunk_rows, memory
+        self._chunk_rows, self._full_rows, self._memory = chunk_rows, full_rows, memory
         self._appends = False
         self._todo: list[str] = []
         self._appending, self._catching_up = threading.Lock(), threading.Lock()
         self._following = Following()
+        self._make_room_for_summaries()
         with self._tail.reading() as db:
             self._following.load(db)
+
+    def _make_room_for_summaries(self) -> None:
+        """Add the column that files of earlier versions do not have."""
+        with self._tail.reading() as db:
+            missing = not _has_summaries(db)
+        if missing:
+            with self._tail.writing() as db:
+                if not _has_summaries(db):
+                    db.execute("ALTER TABLE chunk ADD COLUMN summary BLOB")
 
     # --- append ---
 
@@ -141,9 +156,34 @@ class SqliteTelemetry:
     def _seal(self, db: sqlite3.Connection, device: str, readings: Part) -> None:
         readings = clipped(readings, self._following.floor_ms, -EVER - 1)
         for piece in _pieces(readings):
-            chunk = _grown(db, device, piece) or _inserted(db, device, piece)
+            chunk = self._grown(db, device, piece) or self._inserted(db, device, piece)
             row = (device, self._following.packed_newest(device), chunk)
             db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", row)
+
+    def _grown(self, db: sqlite3.Connection, device: str, readings: Part) -> int | None:
+        """Add ``readings`` to the newest chunk of the device, if that is short and older."""
+        row = db.execute(
+            "SELECT id, blob FROM chunk WHERE id = (SELECT chunk FROM device WHERE name = ?)"
+            " AND t1 < ? AND n < ?",
+            (device, _span(readings)[0], self._full_rows),
+        ).fetchone()
+        if row is None:
+            return None
+        values = (*self._columns(merged([decode(row[1]), readings])), row[0])
+        db.execute(
+            "UPDATE chunk SET t0 = ?, t1 = ?, n = ?, summary = ?, blob = ? WHERE id = ?", values
+        )
+        return int(row[0])
+
+    def _inserted(self, db: sqlite3.Connection, device: str, readings: Part) -> int:
+        row = (device, *self._columns(readings))
+        insert = "INSERT INTO chunk(device, t0, t1, n, summary, blob) VALUES (?, ?, ?, ?, ?, ?)"
+        return int(db.execute(insert, row).lastrowid or 0)
+
+    def _columns(self, readings: Part) -> tuple[int, int, int, bytes | None, bytes]:
+        """Return t0, t1, n, summary and blob of a chunk; one that still grows has no summary."""
+        t0, t1, n = _span(readings)
+        return t0, t1, n, summarized(readings) if n >= self._full_rows else None, encode(readings)
 
     # --- read ---
 
@@ -178,8 +218,25 @@ class SqliteTelemetry:
     def window(
         self, device: str, metrics: Sequence[str], start_ms: int, end_ms: int, points: int
     ) -> Mapping[str, Window]:
-        """Return at most ``points`` equal buckets per metric; peaks survive as low and high."""
-        return windowed(self.raw(device, start_ms, end_ms, metrics), start_ms, end_ms, points)
+        """Return at most ``points`` equal buckets per metric; peaks survive as low and high.
+
+        Buckets of ten minutes and more are whole tens of minutes.
+        """
+        wanted = buckets(start_ms, end_ms, points)
+        if wanted.width_ms < CELL_MS:
+            return windowed(self.raw(device, start_ms, end_ms, metrics), start_ms, end_ms, points)
+        following, names = self._current(), frozenset(metrics)
+        span = max(start_ms, following.floor_ms), end_ms
+        recent = following.histories(device, names)  # first, as in ``raw``
+        with self._tail.reading() as db:
+            rows = db.execute(
+                "SELECT id, t0, t1, summary FROM chunk"
+                " WHERE device = ? AND t1 >= ? AND t0 < ? ORDER BY id",
+                (device, *span),
+            )
+            chunks = [Chunk(*row) for row in rows]
+            unpack = _unpacker(db, chunks, names)
+            return overview(chunks, recent, unpack, metrics=names, span=span, wanted=wanted)
 
     def notes(
         self, device: str, start_ms: int, end_ms: int, kinds: Sequence[str] | None = None
@@ -257,22 +314,13 @@ def _span(readings: Part) -> tuple[int, int, int]:
     )
 
 
-def _grown(db: sqlite3.Connection, device: str, readings: Part) -> int | None:
-    """Add ``readings`` to the newest chunk of the device, if that is short and older."""
-    row = db.execute(
-        "SELECT id, blob FROM chunk WHERE id = (SELECT chunk FROM device WHERE name = ?)"
-        " AND t1 < ? AND n < ?",
-        (device, _span(readings)[0], _FULL_ROWS),
-    ).fetchone()
-    if row is None:
-        return None
-    readings = merged([decode(row[1]), readings])
-    values = (*_span(readings), encode(readings), row[0])
-    db.execute("UPDATE chunk SET t0 = ?, t1 = ?, n = ?, blob = ? WHERE id = ?", values)
-    return int(row[0])
+def _has_summaries(db: sqlite3.Connection) -> bool:
+    return "summary" in [row[1] for row in db.execute("PRAGMA table_info(chunk)")]
 
 
-def _inserted(db: sqlite3.Connection, device: str, readings: Part) -> int:
-    row = (device, *_span(readings), encode(readings))
-    cursor = db.execute("INSERT INTO chunk(device, t0, t1, n, blob) VALUES (?, ?, ?, ?, ?)", row)
-    return int(cursor.lastrowid or 0)
+def _unpacker(db: sqlite3.Connection, chunks: Sequence[Chunk], metrics: Set[str]) -> Unpack:
+    def blob(place: int) -> bytes:
+        query = "SELECT blob FROM chunk WHERE id = ?"
+        return bytes(db.execute(query, (chunks[place].id,)).fetchone()[0])
+
+    return lambda places: [decode(blob(place), metrics) for place in places]

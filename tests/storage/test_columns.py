@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.columns import decode, encode
@@ -17,6 +17,7 @@ numbers = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(instants, st.data())
 def test_any_finite_values_at_any_instants_come_back_bit_for_bit(at, data):
     at_ms = np.array(at, np.int64)

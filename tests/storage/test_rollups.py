@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from equipment.reading import Batch
+from storage.buckets import windowed
 from storage.dirty import HOUR_MS, DirtyHours
 from storage.influx import InfluxTelemetry
 from storage.influx_link import Link
@@ -15,7 +16,6 @@ from storage.influx_setup import set_up
 from storage.influx_window import overlaid
 from storage.interface import Series
 from storage.memory import MemoryTelemetry
-from storage.merge import windowed
 from tests.storage.given_influx import register, server_1, server_2, settle
 from tests.storage.given_telemetry import block
 

@@ -155,6 +155,20 @@ def test_a_bucket_without_a_reading_is_left_out(store):
     assert window["temp"].mean.tolist() == [1.0, 3.0]
 
 
+def test_a_long_window_has_buckets_of_whole_tens_of_minutes(store):
+    hours = [
+        ("A", hour * 3_600_000 + minute * 60_000, float(hour))
+        for hour in range(9)
+        for minute in range(0, 60, 7)
+    ]
+    store.append(readings(*hours, ("A", 5_000_000, 99.0)))
+    window = store.window("A", ["temp"], T0, T0 + 9 * 3_600_000, 10)["temp"]
+    assert len(window.at_ms) <= 10
+    assert set((window.at_ms % 600_000).tolist()) == {0}
+    assert set(np.diff(window.at_ms).tolist()) == {3_600_000}
+    assert window.high.max() == 99.0
+
+
 def test_a_window_without_buckets_is_refused(store):
     with pytest.raises(ValueError, match="points is 0"):
         store.window("A", ["temp"], T0, T0 + 10, 0)
