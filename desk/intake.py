@@ -88,10 +88,13 @@ class Intake:
             self.register(device, record)
 
     def register(self, device: str, registered: Registered) -> None:
-        """Take messages of ``device`` from now on."""
+        """Take messages of ``device`` from now on; what it declared at birth stays known."""
         tally = self.tallies.setdefault(device, Tally())
+        before = self._speakers.get(device)
         spoken = self._dialect(device, registered.model, ())
-        self._speakers[device] = _Speaker(device, registered, spoken, tally)
+        speaker = self._speakers[device] = _Speaker(device, registered, spoken, tally)
+        if before is not None:
+            self._learn(speaker, before.birth)
         self._topics.clear()
 
     def forget(self, device: str) -> None:
@@ -368,10 +371,7 @@ class Intake:
                 self._learn(self._speakers[note.device], (birth.b, birth.metrics))
 
     def _count_again(self, device: str, boot: str, seq: int) -> None:
-        tally = self.tallies.setdefault(device, Tally())
-        if seq < 0 or tally.is_new(boot, seq):
-            tally.received += 1
-            tally.stored += 1
+        self.tallies.setdefault(device, Tally()).take_up(boot, seq)
 
 
 def _count(tally: Tally, again: Again | None) -> None:

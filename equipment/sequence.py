@@ -74,6 +74,12 @@ class Tally:
         self.boots[boot] = BootSeen(floor=seq, high=seq)
         return True
 
+    def take_up(self, boot: str, seq: int) -> None:
+        """Count a stored message that came after this ledger was set down; -1 has no number."""
+        if seq < 0 or self.is_new(boot, seq):
+            self.received += 1
+            self.stored += 1
+
     def gaps(self) -> list[tuple[str, int, int]]:
         """Return (boot, first, last) of every run of missing messages."""
         return [(boot, a, b) for boot, seen in self.boots.items() for a, b in seen.gaps]

@@ -3,12 +3,30 @@
 import sys
 
 from collector.address import BadAddress
-from fieldcare import benching, commands, inspecting, registering, replaying, showing, simulating
+from fieldcare import (
+    benching,
+    commands,
+    inspecting,
+    quarantining,
+    registering,
+    replaying,
+    showing,
+    simulating,
+)
 from fieldcare.cli import app, console
 from fieldcare.settings import WrongSetting
 from health.document import ProfileError
 
-VERBS = (showing, commands, simulating, replaying, inspecting, registering, benching)
+VERBS = (
+    showing,
+    commands,
+    simulating,
+    replaying,
+    quarantining,
+    inspecting,
+    registering,
+    benching,
+)
 
 
 def main() -> None:

@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from aftersales.access import Role
+from aftersales.machine import By
 from fieldcare import settings as settings_of
+from fieldcare.clock import wall_clock
 from fieldcare.logs import set_up
 from fieldcare.settings import Settings
 from fieldcare.wiring import Stores, open_stores
@@ -46,6 +49,11 @@ def opened(data: Path | None) -> Iterator[Stores]:
         yield stores
     finally:
         stores.close()
+
+
+def by_hand() -> By:
+    """Return the one at the terminal, who may do what an administrator may."""
+    return By("cli", Role.AD, wall_clock(), source="cli")
 
 
 def bar(label: str) -> Progress:

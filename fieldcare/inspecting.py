@@ -1,61 +1,46 @@
 """What looks at what is kept: quarantine, refused lines, journal."""
 
-from datetime import UTC, datetime
-from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from aftersales.journal import GENESIS, first_break
-from equipment.quarantine import Quarantined
-from fieldcare.cli import Data, app, bar, console, end, opened, settings
-from fieldcare.wiring import spool_folder
-from storage.refused import RefusedLines
+from desk.ledger import ledgers
+from equipment.sequence import Tally
+from fieldcare.cli import Data, app, bar, console, end, opened
 
 _PAGE = 2000
+_GAPS_SHOWN = 5
 
 
 @app.command()
-def quarantine(
+def ledger(
+    devices: Annotated[list[str] | None, typer.Argument(help="All of them if empty.")] = None,
     data: Data = None,
-    reason: Annotated[str | None, typer.Option(help="Only this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
 ) -> None:
-    """List refused messages, newest first, and why."""
-    with opened(data) as stores, stores.records.read() as work:
-        shelf = work.shelf(Quarantined)
-        equals = {} if reason is None else {"reason": reason}
-        rows, total = shelf.find(limit=limit, newest_first=True, **equals), shelf.count(**equals)
-    if not total:
-        console.print("nothing is in quarantine")
+    """Show what became of every message: received = stored + duplicate + quarantined, and gaps."""
+    with opened(data) as stores:
+        found = ledgers(stores.telemetry)
+    if found is None:
+        console.print("no collector has set down a ledger here")
         return
-    table = Table(title=f"{len(rows)} of {total}")
-    for column in ("at (UTC)", "reason", "why", "topic", "payload"):
-        table.add_column(column, no_wrap=column == "reason", overflow="fold")
-    for row in rows:
-        text = row.payload[:60].decode("utf-8", errors="backslashreplace")
-        table.add_row(f"{row.at:%Y-%m-%d %H:%M:%S}", row.reason, row.why, row.topic, text)
+    wanted = {id: found[id] for id in sorted(devices or found) if id in found}
+    if missing := sorted(set(devices or ()) - found.keys()):
+        end(f"nothing was heard of {', '.join(missing)}")
+    table = Table(title=f"{len(wanted)} device{'s' if len(wanted) != 1 else ''}")
+    for column in ("device", "received", "stored", "duplicate", "quarantined", "gaps"):
+        table.add_column(column, justify="left" if column in ("device", "gaps") else "right")
+    for id, one in wanted.items():
+        counts = (one.received, one.stored, one.duplicate, one.quarantined)
+        table.add_row(id, *(f"{count:,}" for count in counts), _gaps(one))
     console.print(table)
 
 
-@app.command()
-def refused(
-    data: Data = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
-) -> None:
-    """List readings that InfluxDB will never take, newest first, and its reason."""
-    rows = list(islice(RefusedLines(spool_folder(settings(data=data))).newest_first(), limit))
-    if not rows:
-        console.print("no reading was refused")
-        return
-    table = Table()
-    for column in ("at (UTC)", "why", "line"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        at = datetime.fromtimestamp(row.at_ms / 1000, UTC)
-        table.add_row(f"{at:%Y-%m-%d %H:%M:%S}", row.why, row.line)
-    console.print(table)
+def _gaps(one: Tally) -> str:
+    gaps = one.gaps()
+    told = ", ".join(f"{boot} {first}-{last}" for boot, first, last in gaps[:_GAPS_SHOWN])
+    return f"{told}, ... {len(gaps)} in all" if len(gaps) > _GAPS_SHOWN else told
 
 
 @app.command()

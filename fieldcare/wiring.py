@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import logging
-import secrets
 import ssl
 import threading
 import time
@@ -32,8 +31,10 @@ from desk.ingest import Ingest
 from desk.intake import Registered
 from desk.office import Office
 from desk.tickets import act_on, clear_forgotten
-from equipment.credential import Credential, credential, matches
+from equipment.credential import Credential, matches
 from equipment.device import Device, Site
+from fieldcare.clock import wall_clock
+from fieldcare.news import News
 from fieldcare.planner import Planner
 from fieldcare.reporting import HttpServer, traffic, unwell
 from fieldcare.rounds import Rounds
@@ -94,6 +95,12 @@ def open_stores(settings: Settings, *, collects: bool = True) -> Stores:
     settings.data.mkdir(parents=True, exist_ok=True)
     records = SqlRecords(settings.records_url)
     return Stores(records, _telemetry(settings, records, collects=collects))
+
+
+def claim(stores: Stores) -> None:
+    """Become the only process that appends readings. Raises StorageError when another one is."""
+    if isinstance(stores.telemetry, SqliteTelemetry):  # a spool claims itself when it is opened
+        stores.telemetry.claim()
 
 
 def _telemetry(settings: Settings, records: Records, *, collects: bool) -> Telemetry:
@@ -164,19 +171,23 @@ class Collecting:
         self._shard = shard(settings.shard)
         here = [device for device in everywhere if self._shard.has(device.site)]
         devices = [device for device in here if device.model in rules]
+        models = {code: profile.model for code, profile in rules.items()}
         self.ingest = Ingest(
             office.telemetry,
             office.records,
             Bank(rules, {d.id: d.model for d in devices}),
             registered={d.id: Registered(d.model, d.site) for d in devices},
-            catalog={code: profile.model for code, profile in rules.items()},
+            catalog=models,
             now=office.now,
             on_alarms=partial(act_on, office),
         )
         self._ours = None if self._shard.whole else {device.id for device in here}
         self._office, self._settings = office, settings
         self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
-        self.letterbox = Letterbox(self.committer, authenticator(office.records))
+        self.letterbox = Letterbox(self.committer, authenticator(office.records, office.now))
+        self.news = News(
+            office, self.ingest, self.committer, self._cut, models=models, share=self._shard
+        )
         self._listener: Endpoint | Broker | None = None
 
     def _listen(self) -> Endpoint | Broker:
@@ -193,7 +204,7 @@ class Collecting:
             )
         endpoint = Endpoint(
             self.committer,
-            authenticator(self._office.records),
+            authenticator(self._office.records, self._office.now),
             host=settings.mqtt_host,
             port=settings.mqtt_port,
             tls=_tls(settings),
@@ -221,34 +232,41 @@ class Collecting:
         log.info("rules resumed", extra={"batches_replayed": replayed, "forgotten": forgotten})
         self.committer.start()
         self._listener = self._listen()
+        self.news.start()
+
+    def _cut(self, user: str, forget: bool) -> None:
+        """End what ``user`` has open: its credential holds no longer."""
+        if isinstance(self._listener, Endpoint):
+            self._listener.cut(user, forget=forget)
+            log.info("credential changed, connections cut", extra={"user": user})
+        elif self._listener is not None:
+            log.warning(
+                "credential changed: the broker needs its password file anew",
+                extra={"user": user, "command": "fieldcare device passwords FILE"},
+            )
 
     def stop(self) -> None:
         """Take nothing new, keep and acknowledge what was taken, keep a checkpoint."""
+        self.news.stop()
         if self._listener is not None:
             self._listener.stop()
         if self.committer.stop():
             self.ingest.checkpoint()
 
 
-def authenticator(records: Records) -> Callable[[str, str], Principal | None]:
+def authenticator(
+    records: Records, now: Now = wall_clock
+) -> Callable[[str, str], Principal | None]:
     """Return how doors learn who a username and password are: a device, a gateway, or nobody."""
 
     def authenticate(username: str, password: str) -> Principal | None:
         with records.read() as work:
             kept = work.shelf(Credential).get(username)
-        if kept is None or not matches(kept, password):
+        if kept is None or not matches(kept, password, now()):
             return None
         return gateway_principal(username) if "/" in username else device_principal(username)
 
     return authenticate
-
-
-def issue_credential(records: Records, device: str) -> str:
-    """Give a device, or gateway ``site/name``, a new secret instead of its old; return it."""
-    secret = secrets.token_urlsafe(18)
-    with records.begin() as work:
-        work.shelf(Credential).put(credential(device, secret, secrets.token_hex(8)))
-    return secret
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -78,6 +78,10 @@ class SqliteTelemetry:
 
     # --- append ---
 
+    def claim(self) -> None:
+        """Become the only process that appends. Raises StorageError when another one does."""
+        self._tail.claim()
+
     def append(self, batch: Batch) -> int:
         """Store ``batch`` durably and return its id, one more than the last one's.
 

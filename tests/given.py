@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from aftersales.access import Role
 from aftersales.journal import Draft
+from aftersales.machine import By
 from aftersales.ticket import Ticket
 from equipment.device import Device, Site
 from equipment.words import Words
@@ -57,3 +59,6 @@ def draft(type: str = "ticket.opened", **fields: Any) -> Draft:
         "subject": "T-000001",
     }
     return Draft(**{**default, "type": type, **fields})
+
+
+BY = By("tester", Role.AD, NOW, source="test")

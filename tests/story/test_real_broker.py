@@ -13,15 +13,17 @@ import pytest
 from aftersales.team import Certificate, Duty, Technician
 from aftersales.ticket import Ticket
 from aftersales.visit import Visit
+from desk.register import issue
 from equipment.quarantine import Quarantined
 from equipment.words import Words
 from fieldcare.clock import wall_clock
 from fieldcare.running import running
 from fieldcare.settings import Settings, load
-from fieldcare.wiring import Collecting, Stores, desk_of, issue_credential, open_stores, planner
+from fieldcare.wiring import Collecting, Stores, desk_of, open_stores, planner
 from health.alarm import Alarm
 from scheduler.published import Published
 from tests import given
+from tests.given import BY
 from tests.servers import mosquitto, program
 
 pytestmark = pytest.mark.mosquitto
@@ -132,7 +134,7 @@ def test_from_our_own_endpoint_to_a_technician(tmp_path: Path) -> None:
     now = wall_clock().replace(microsecond=0)
     conf = load(data=tmp_path, mqtt_port=0, plan_limit_s=0.3)
     with fieldcare(conf) as (stores, collecting):
-        password = issue_credential(stores.records, "CHEM-001")
+        password = issue(stores.records, "CHEM-001", BY)
         publish(collecting.port, password, breach(now))
         assert_somebody_is_sent(stores, now)
 
@@ -141,7 +143,7 @@ def test_what_a_device_gets_wrong_is_put_aside_and_disturbs_nothing(tmp_path: Pa
     now = wall_clock().replace(microsecond=0)
     conf = load(data=tmp_path, mqtt_port=0, plan_limit_s=0.3)
     with fieldcare(conf) as (stores, collecting):
-        password = issue_credential(stores.records, "CHEM-001")
+        password = issue(stores.records, "CHEM-001", BY)
         publish(collecting.port, password, ["{", "[]", message(900, now + 9999 * MINUTE, x=1.0)])
         publish(collecting.port, password, [message(901, now, y=1.0)])
         publish(collecting.port, password, ["{}"], topic="fc/v1/S001/CHEM-002/tele")
@@ -154,6 +156,6 @@ def test_what_a_device_gets_wrong_is_put_aside_and_disturbs_nothing(tmp_path: Pa
 
 def test_who_has_a_wrong_password_is_not_let_in(tmp_path: Path) -> None:
     with fieldcare(load(data=tmp_path, mqtt_port=0)) as (stores, collecting):
-        issue_credential(stores.records, "CHEM-001")
+        issue(stores.records, "CHEM-001", BY)
         with pytest.raises(subprocess.CalledProcessError):
             publish(collecting.port, "guessed", ["{}"])
