@@ -61,7 +61,7 @@ _TABLE: dict[str, tuple[str, ...]] = {
     "plan":       ("R",   "r",   "CRU", "CRUA", "R",   "r",  "r",  "r",   "",   "",    "R"),
     "technician": ("R",   "r",   "CRU", "CRUA", "CR",  "",   "",   "",    "",   "",    "R"),
     "promise":    ("R",   "r",   "R",   "CRU",  "R",   "Ru", "r",  "r",   "",   "R",   "R"),
-    "quarantine": ("",    "R",   "R",   "R",    "R",   "",   "",   "",    "",   "CRU", "R"),
+    "quarantine": ("",    "R",   "R",   "R",    "CRU", "",   "",   "",    "",   "CRU", "R"),
     "user":       ("",    "",    "",    "R",    "",    "",   "",   "",    "",   "CRU", "R"),
     "journal":    ("",    "",    "r",   "R",    "r",   "",   "",   "",    "",   "R",   "R"),
 }

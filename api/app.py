@@ -19,6 +19,7 @@ from api.routes import (
     demo,
     devices,
     ingest,
+    mappings,
     plans,
     process,
     quarantine,
@@ -26,7 +27,19 @@ from api.routes import (
     tickets,
 )
 
-_PARTS = (session, devices, tickets, plans, alarms, quarantine, ingest, changes, demo, process)
+_PARTS = (
+    session,
+    devices,
+    tickets,
+    plans,
+    alarms,
+    quarantine,
+    mappings,
+    ingest,
+    changes,
+    demo,
+    process,
+)
 
 
 class Application(FastAPI):

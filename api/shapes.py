@@ -376,27 +376,6 @@ class PlanShape(Shape):
     costs: dict[str, int]
 
 
-class QuarantinedShape(Shape):
-    """A refused message. ``payload`` is text, bytes that are none shown as \\xNN."""
-
-    id: str
-    at: datetime
-    reason: str
-    reason_title: Bilingual
-    why: str
-    topic: str
-    sender: str | None
-    payload: str
-    size: int
-
-
-class QuarantinePage(Page[QuarantinedShape]):
-    """Refused messages, newest first, and how many there are of each reason."""
-
-    counts: dict[str, int]
-    titles: dict[str, Bilingual]
-
-
 class LedgerShape(Shape):
     """The conservation ledger of a device: received = stored + duplicate + quarantined."""
 

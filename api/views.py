@@ -323,6 +323,11 @@ def device_row(
     )
 
 
+def instant(at_ms: int) -> datetime:
+    """Return ms UTC as an instant."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
 def metric(one: Metric, last: Mapping[str, tuple[int, float]]) -> shapes.MetricShape:
     """Return a metric with its newest value out of ``last``."""
     at_ms, value = last.get(one.name, (None, None))
@@ -333,7 +338,7 @@ def metric(one: Metric, last: Mapping[str, tuple[int, float]]) -> shapes.MetricS
         component=one.component,
         component_title=component_title(one.component),
         value=value,
-        at=None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC),
+        at=None if at_ms is None else instant(at_ms),
         warn=one.warn,
         fail=one.fail,
     )

@@ -232,6 +232,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Mappings
+         * @description Return every mapping that holds, who taught it and when.
+         */
+        get: operations["list_mappings_api_v1_mappings_get"];
+        /**
+         * Put Mapping
+         * @description Teach what ``sent`` means, in place of what it meant; collectors know it within seconds.
+         */
+        put: operations["put_mapping_api_v1_mappings_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mappings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Mapping
+         * @description Take a mapping back: what is sent is understood again as if it had never been taught.
+         */
+        delete: operations["remove_mapping_api_v1_mappings__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -286,6 +330,106 @@ export interface paths {
         get: operations["list_quarantine_api_v1_quarantine_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/discards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard Messages
+         * @description Remove messages for good; the journal says who did it and why.
+         */
+        post: operations["discard_messages_api_v1_quarantine_discards_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask For Replay
+         * @description Ask the collector to take messages through the intake again; it does so within seconds.
+         */
+        post: operations["ask_for_replay_api_v1_quarantine_replays_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Replay
+         * @description Return how far a replay has come.
+         */
+        get: operations["read_replay_api_v1_quarantine_replays__id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Quarantined
+         * @description Return a refused message with all of its payload, and what can be taught about it.
+         */
+        get: operations["read_quarantined_api_v1_quarantine__id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Message
+         * @description Return what the message would become, with ``mapping`` taught; nothing is changed.
+         */
+        post: operations["preview_message_api_v1_quarantine__id__preview_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -628,6 +772,24 @@ export interface components {
             ticket: string | null;
         };
         /**
+         * DiscardRequest
+         * @description Messages to remove for good, and a code of why.
+         */
+        DiscardRequest: {
+            /** Ids */
+            ids: string[];
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Discarded
+         * @description How many messages were removed.
+         */
+        Discarded: {
+            /** Discarded */
+            discarded: number;
+        };
+        /**
          * EventShape
          * @description One line of a timeline.
          */
@@ -780,6 +942,68 @@ export interface components {
             stored: number;
         };
         /**
+         * MappingRequest
+         * @description What ``sent`` means: of kind metric, unit or values for a model or a device, or an id.
+         */
+        MappingRequest: {
+            /**
+             * Device
+             * @default
+             */
+            device: string;
+            /** Kind */
+            kind: string;
+            /** Means */
+            means: string;
+            /**
+             * Model
+             * @default
+             */
+            model: string;
+            /** Sent */
+            sent: string;
+        };
+        /**
+         * MappingShape
+         * @description A mapping that holds, who taught it and when; ``version`` counts its changes.
+         */
+        MappingShape: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            by_title: components["schemas"]["Bilingual"];
+            /** Device */
+            device: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            kind_title: components["schemas"]["Bilingual"];
+            /** Means */
+            means: string;
+            /** Model */
+            model: string;
+            /** Sent */
+            sent: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * MetricName
+         * @description A metric of a model, its name in both languages and its UCUM unit.
+         */
+        MetricName: {
+            /** Name */
+            name: string;
+            title: components["schemas"]["Bilingual"];
+            /** Unit */
+            unit: string;
+        };
+        /**
          * MetricShape
          * @description A metric with its newest value and its bands.
          */
@@ -874,6 +1098,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[MappingShape] */
+        Page_MappingShape_: {
+            /** Items */
+            items: components["schemas"]["MappingShape"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[ModeShape] */
         Page_ModeShape_: {
             /** Items */
@@ -913,6 +1144,27 @@ export interface components {
             /** Warnings */
             warnings: components["schemas"]["Bilingual"][];
             why: components["schemas"]["Bilingual"] | null;
+        };
+        /**
+         * PreviewRequest
+         * @description A mapping to try on a message, none to see what it would become as things are.
+         */
+        PreviewRequest: {
+            mapping?: components["schemas"]["MappingRequest"] | null;
+        };
+        /**
+         * PreviewShape
+         * @description What a message would become; ``refused`` is what would still be wrong, null for nothing.
+         */
+        PreviewShape: {
+            /** Device */
+            device: string;
+            /** Notes */
+            notes: number;
+            /** Readings */
+            readings: components["schemas"]["ReadingShape"][];
+            /** Refused */
+            refused: string | null;
         };
         /**
          * Problem
@@ -982,8 +1234,59 @@ export interface components {
             };
         };
         /**
+         * QuarantinedPage
+         * @description A refused message with all of its payload, and what can be taught about it.
+         *
+         *     ``wrong`` are the keys of the payload that the reason speaks of; ``metrics`` those of the
+         *     device's model, empty for a device that is not registered.
+         */
+        QuarantinedPage: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Device */
+            device: string;
+            /** Devices */
+            devices: string[];
+            /** Discards */
+            discards: {
+                [key: string]: components["schemas"]["Bilingual"];
+            };
+            /** Id */
+            id: string;
+            /** Kinds */
+            kinds: {
+                [key: string]: components["schemas"]["Bilingual"];
+            };
+            /** Metrics */
+            metrics: components["schemas"]["MetricName"][];
+            /** Model */
+            model: string | null;
+            /** Payload */
+            payload: string;
+            /** Reason */
+            reason: string;
+            reason_title: components["schemas"]["Bilingual"];
+            /** Sender */
+            sender: string | null;
+            /** Size */
+            size: number;
+            /** Topic */
+            topic: string;
+            /** Whole */
+            whole: boolean;
+            /** Why */
+            why: string;
+            /** Wrong */
+            wrong: string[];
+        };
+        /**
          * QuarantinedShape
          * @description A refused message. ``payload`` is text, bytes that are none shown as \xNN.
+         *
+         *     Lists have the first 2,000 characters of it.
          */
         QuarantinedShape: {
             /**
@@ -1004,6 +1307,89 @@ export interface components {
             size: number;
             /** Topic */
             topic: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * ReadingShape
+         * @description One value of one metric at one instant.
+         */
+        ReadingShape: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Metric */
+            metric: string;
+            title: components["schemas"]["Bilingual"];
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * ReplayRequest
+         * @description Which messages: ``ids``, or all with ``reason`` and of ``device``.
+         */
+        ReplayRequest: {
+            /**
+             * Device
+             * @default
+             */
+            device: string;
+            /** Ids */
+            ids?: string[];
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * ReplayShape
+         * @description How far a replay has come; ``results`` has the newest ones.
+         */
+        ReplayShape: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** By */
+            by: string;
+            /** Done */
+            done: number;
+            /** Duplicate */
+            duplicate: number;
+            /** Gone */
+            gone: number;
+            /** Id */
+            id: string;
+            /** Refused */
+            refused: number;
+            /** Results */
+            results: components["schemas"]["ResultShape"][];
+            /** State */
+            state: string;
+            state_title: components["schemas"]["Bilingual"];
+            /** Stored */
+            stored: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ResultShape
+         * @description What became of one message.
+         */
+        ResultShape: {
+            /** Id */
+            id: string;
+            /** Outcome */
+            outcome: string;
+            outcome_title: components["schemas"]["Bilingual"];
+            /** Reason */
+            reason: string;
             /** Why */
             why: string;
         };
@@ -1847,6 +2233,187 @@ export interface operations {
             };
         };
     };
+    list_mappings_api_v1_mappings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MappingShape_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_mapping_api_v1_mappings_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_mapping_api_v1_mappings__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     read_overview_api_v1_overview_get: {
         parameters: {
             query?: never;
@@ -1927,6 +2494,7 @@ export interface operations {
         parameters: {
             query?: {
                 reason?: string | null;
+                device?: string | null;
                 limit?: number;
                 after?: string;
             };
@@ -1956,6 +2524,358 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_messages_api_v1_quarantine_discards_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discarded"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_for_replay_api_v1_quarantine_replays_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_replay_api_v1_quarantine_replays__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_quarantined_api_v1_quarantine__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinedPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_message_api_v1_quarantine__id__preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewShape"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Length Required */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
