@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from desk.arrival import Arrival
 from desk.intake import Intake, Registered
@@ -21,10 +22,11 @@ from desk.sorted import Sorted
 from desk.ward import Ward
 from equipment.catalog import MODELS, DeviceModel
 from equipment.mapped import Mapped
-from equipment.reading import Batch
+from equipment.reading import LIVE, Batch
 from equipment.sequence import Tally
 from health.alarm import Alarm
 from health.bank import Bank
+from health.clocks import Heard
 from health.snapshot import UnreadableSnapshot
 from storage.interface import Checkpoint, Records, Telemetry
 
@@ -48,16 +50,23 @@ class Ingest:
         registered: Mapping[str, Registered],
         now: Callable[[], datetime],
         on_alarms: Callable[[Sequence[Alarm]], object],
+        on_live: Callable[[Sequence[str]], object] = lambda _devices: None,
         catalog: Mapping[str, DeviceModel] = MODELS,
+        speed: float = 1.0,
     ) -> None:
-        """``on_alarms`` opens tickets; it is asked again with what it raised on."""
+        """``on_alarms`` keeps alarms and opens tickets; ``on_live`` opens those that waited until
+        the devices are live; both are asked again with what they raised on. ``speed`` is the
+        clock's.
+        """
         self._telemetry, self._bank = telemetry, bank
         self._ward = Ward(records)
         self._news: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self._now, self._on_alarms = now, on_alarms
-        self._intake = Intake(registered, catalog)
+        self._now, self._on_alarms, self._on_live = now, on_alarms, on_live
+        self._intake = Intake(registered, catalog, speed)
         self._pending: tuple[Sequence[Arrival], Sorted] | None = None
         self._untold: list[Alarm] = []
+        self._waiting: set[str] = set()
+        self._live: set[str] = set()
         self._newest = 0
         self._rows = 0
 
@@ -111,11 +120,12 @@ class Ingest:
             sorted_.stored = batch
             self._ward.settle(list(sorted_.again.values()))
             self._rows += CHECKPOINT_ROWS  # the ledgers are set down at once
+        self._untold += sorted_.alarms
         self._pending = None
         return batch
 
     def _store(self, sorted_: Sorted) -> Batch:
-        batch = Batch(sorted_.blocks(), sorted_.notes, received_ms=sorted_.now_ms)
+        batch = Batch(sorted_.blocks, sorted_.notes, received_ms=sorted_.now_ms)
         if not batch:
             return batch
         self._newest = self._telemetry.append(batch)
@@ -127,13 +137,26 @@ class Ingest:
         Raises what ``on_alarms`` raises; what it was not told is told with the next batch.
         """
         if kept:
-            self._untold += self._bank.step(kept)
+            raised = self._bank.step(kept)
+            self._untold += raised
+            self._wait(kept, raised)
             self._rows += sum(len(block) for block in kept.blocks)
         if self._untold:
             self._on_alarms(self._untold)
             self._untold.clear()
+        if self._live:
+            self._on_live(sorted(self._live))
+            self._live.clear()
         if self._rows >= CHECKPOINT_ROWS:
             self.checkpoint()
+
+    def _wait(self, kept: Batch, raised: Sequence[Alarm]) -> None:
+        """Let what a backlog raised wait until its device is live, which may be in this batch."""
+        self._waiting.update(alarm.device for alarm in raised if alarm.deferred)
+        if self._waiting:
+            live = self._waiting & live_devices(kept)
+            self._live |= live
+            self._waiting -= live
 
     def resume(self) -> int:
         """Continue from the newest checkpoint; return how many batches were replayed."""
@@ -143,7 +166,7 @@ class Ingest:
             self._restore(checkpoint)
         replayed = 0
         for batch in self._telemetry.batches(self._newest):
-            self._intake.remember(batch.blocks, batch.notes)
+            self._untold += self._intake.remember(batch)
             self._newest = batch.id
             self._act_again(batch)
             replayed += 1
@@ -165,12 +188,16 @@ class Ingest:
         self._intake.set_births(births)
 
     def active(self) -> Sequence[Alarm]:
-        """Return the alarms that the rules hold raised."""
-        return self._bank.active()
+        """Return the alarms that the rules hold raised, and those of clocks that are wrong."""
+        return [*self._bank.active(), *self._intake.clocks.active()]
+
+    def heard(self, device: str) -> Heard | None:
+        """Return how the rows of ``device`` came in time, and what its clock is like."""
+        return self._intake.clocks.heard(device)
 
     def checkpoint(self) -> None:
         """Keep the state of rules and ledgers, so that a restart replays only what follows."""
-        if self._untold:
+        if self._untold or self._live:
             return
         state = {"bank": self._bank.snapshot(), "intake": self._intake.state()}
         kept = Checkpoint(self._newest, msgspec.msgpack.encode(state))
@@ -185,3 +212,13 @@ class Ingest:
             self._bank.restore(state["bank"])
         except UnreadableSnapshot as error:
             log.error("rules start afresh, baselines are learnt again", extra={"why": str(error)})
+        self._waiting = {alarm.device for alarm in self._bank.active() if alarm.deferred}
+
+
+def live_devices(batch: Batch) -> set[str]:
+    """Return the devices of which ``batch`` has a reading that came as it was measured."""
+    return {
+        block.devices[row]
+        for block in batch.blocks
+        for row in np.flatnonzero(block.lateness == LIVE).tolist()
+    }

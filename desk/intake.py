@@ -14,10 +14,11 @@ from desk.arrival import Again, Arrival, What
 from desk.sorted import FUTURE_LIMIT_MS, Decided, Sorted
 from equipment.catalog import DeviceModel
 from equipment.dialect import Columns, Dialect, dialect
+from equipment.lateness import tolerance
 from equipment.mapped import Mapped, of_device, of_ids
 from equipment.quarantine import Quarantined
-from equipment.reading import HISTORICAL, LIVE, Block, Note
-from equipment.sequence import Tally
+from equipment.reading import Batch, Block, Codes, Ints, Note
+from equipment.sequence import Tally, take_up
 from equipment.wire import (
     PAYLOAD_LIMIT,
     Birth,
@@ -29,10 +30,14 @@ from equipment.wire import (
     decode,
     instant_decoder,
 )
+from health.alarm import Alarm
+from health.clocks import Clocks
+from health.table import Picks
 
 TOPIC_KEPT, WHY_KEPT = 300, 1000
 _TOPICS_CACHED = 200_000
 _DIALECTS_CACHED = 1000
+Heard = tuple[Picks, Ints, Codes]  # clock, ms UTC, lateness of each row
 _Spoken = tuple[str, tuple[Declared, ...], tuple[Mapped, ...]]
 
 
@@ -51,6 +56,7 @@ class _Speaker:
     registered: Registered
     dialect: Dialect
     tally: Tally
+    mark: int  # twice the number of its clock: one more for a row that is history
     birth: tuple[str, list[Declared]] | None = None
     habit: "_Habit | None" = None
 
@@ -73,9 +79,13 @@ class Intake:
     """Knows the registered devices, how each speaks, and what it has said already."""
 
     def __init__(
-        self, registered: Mapping[str, Registered], catalog: Mapping[str, DeviceModel]
+        self,
+        registered: Mapping[str, Registered],
+        catalog: Mapping[str, DeviceModel],
+        speed: float = 1.0,
     ) -> None:
-        self._catalog = catalog
+        self._catalog, self._speed = catalog, speed
+        self.clocks = Clocks(speed)
         self._speakers: dict[str, _Speaker] = {}
         self._dialects: dict[_Spoken, Dialect] = {}
         self._mapped: tuple[Mapped, ...] = ()
@@ -92,7 +102,8 @@ class Intake:
         tally = self.tallies.setdefault(device, Tally())
         before = self._speakers.get(device)
         spoken = self._dialect(device, registered.model, ())
-        speaker = self._speakers[device] = _Speaker(device, registered, spoken, tally)
+        mark = 2 * self.clocks.add(device, tolerance(spoken.period_s, self._speed))
+        speaker = self._speakers[device] = _Speaker(device, registered, spoken, tally, mark)
         if before is not None:
             self._learn(speaker, before.birth)
         self._topics.clear()
@@ -128,7 +139,25 @@ class Intake:
         for arrival in arrivals:
             if not self._took_habit(sorted_, arrival):
                 self._decide(sorted_, arrival)
+        self._finish(sorted_)
         return sorted_
+
+    def _finish(self, sorted_: Sorted) -> None:
+        """Make blocks of the rows, and say of each how it came in time."""
+        heard = []
+        for metrics, rows in sorted_.rows.items():
+            block, numbers = rows.block(metrics, self.clocks, sorted_.now_ms)
+            sorted_.blocks.append(block)
+            heard.append((numbers, block.at_ms, block.lateness))
+        sorted_.alarms += self._hear(heard, sorted_.now_ms)
+
+    def _hear(self, heard: Sequence[Heard], now_ms: int) -> list[Alarm]:
+        if not heard:
+            return []
+        if len(heard) == 1:
+            return self.clocks.hear(*heard[0], now_ms)
+        numbers, at_ms, codes = (np.concatenate(parts) for parts in zip(*heard, strict=True))
+        return self.clocks.hear(numbers, at_ms, codes, now_ms)
 
     def _decide(self, sorted_: Sorted, arrival: Arrival) -> None:
         again = arrival.again
@@ -147,21 +176,27 @@ class Intake:
         except MalformedMessage as error:
             self._refuse(sorted_, arrival, {error.reason: str(error)}, "refused")
 
-    def _repeats(
-        self, sorted_: Sorted, arrival: Arrival, tally: Tally, boot: str, seq: int
-    ) -> bool:
-        """Return whether the message was taken already, and count it if so.
+    def _run(
+        self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker,
+        key: tuple[str, int], at_ms: tuple[int, int],
+    ) -> str:  # fmt: skip
+        """Return the boot a message with ``key`` counts under; a repeated one is counted: "".
 
-        One out of quarantine, whose number was taken when it was refused, completes itself.
+        ``at_ms`` is the first and the last instant it names. One out of quarantine, whose number
+        was taken when it was refused, completes itself.
         """
-        again = arrival.again
-        if tally.is_new(boot, seq) or (again and again.ledger in ("numbered", "part")):
-            return False
+        tally, again = speaker.tally, arrival.again
+        if tally.is_new(*key) or (again and again.ledger in ("numbered", "part")):
+            return key[0]
+        known_ms = self.clocks.newest_ms(speaker.mark >> 1)
+        run = tally.run(*key, at_ms, max(known_ms, sorted_.newest_ms(speaker.device)))
+        if run is not None:
+            return run
         tally.duplicate += 1
         arrival.tell("duplicate")
         if again:
             sorted_.again[again.id] = Decided(again, "duplicate")
-        return True
+        return ""
 
     def _took_habit(self, sorted_: Sorted, arrival: Arrival) -> bool:
         """Take the arrival if it is what its device always says, and return whether it was."""
@@ -181,14 +216,14 @@ class Intake:
             return False
         tally.received += 1
         boot, seq = message.b, message.s
-        if not tally.is_new(boot, seq):
-            tally.duplicate += 1
-            arrival.tell("duplicate")
-            return True
+        if not tally.is_new(boot, seq):  # asked here first, for speed; asking again changes nothing
+            boot = self._run(sorted_, arrival, speaker, (boot, seq), (message.t, message.t))
+            if not boot:
+                return True
         tally.stored += 1
         values, rows = sorted_.block(habit.metrics)
         values.extend(astuple(message.m))
-        rows.append((speaker.device, message.t, boot, seq, HISTORICAL if message.h else LIVE))
+        rows.append((speaker.device, message.t, boot, seq, speaker.mark + (message.h != 0)))
         return True
 
     def _whose(self, arrival: Arrival) -> _Topic:
@@ -219,13 +254,15 @@ class Intake:
     def _take_rows(
         self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker, message: Tele, rows: Any
     ) -> None:
-        boot, seq, lateness = message.b, message.s, HISTORICAL if message.h else LIVE
+        seq, mark = message.s, speaker.mark + (message.h != 0)
         device, columns_of = speaker.device, speaker.dialect.columns
         latest_ms = _latest_ms(sorted_, arrival)
         for at_ms, _ in rows:
             if at_ms > latest_ms:
                 raise _ahead(at_ms, latest_ms)
-        if self._repeats(sorted_, arrival, speaker.tally, boot, seq):
+        times = [at_ms for at_ms, _ in rows] or [0]
+        boot = self._run(sorted_, arrival, speaker, (message.b, seq), (min(times), max(times)))
+        if not boot:
             return
         refused: dict[str, str] = {}
         stored = False
@@ -238,7 +275,7 @@ class Intake:
             stored = True
             block = sorted_.block(columns.metrics)
             block.values.extend(sent.values() if columns.plain else _converted(sent, columns))
-            block.rows.append((device, at_ms, boot, seq, lateness))
+            block.rows.append((device, at_ms, boot, seq, mark))
             if columns.plain and message.r is None:
                 speaker.habit = _Habit(instant_decoder(tuple(sent)), columns.metrics)
         speaker.tally.stored += stored or not refused
@@ -251,14 +288,17 @@ class Intake:
         at_ms = getattr(message, "t", 0) or latest_ms - FUTURE_LIMIT_MS
         if at_ms > latest_ms:
             raise _ahead(at_ms, latest_ms)
-        seq = getattr(message, "s", -1)
-        boot = getattr(message, "b", "")
-        if seq >= 0 and self._repeats(sorted_, arrival, speaker.tally, boot, seq):
-            return
+        seq, boot = getattr(message, "s", -1), getattr(message, "b", "")
+        if seq >= 0:
+            boot = self._run(sorted_, arrival, speaker, (boot, seq), (at_ms, at_ms))
+            if not boot:
+                return
+        self.clocks.named(speaker.mark >> 1, at_ms)
         speaker.tally.stored += 1
         if isinstance(message, Birth):
             self._take_birth(sorted_, arrival, speaker, message)
         body = msgspec.to_builtins(message)
+        at_ms = self.clocks.believed(speaker.mark >> 1, at_ms, sorted_.now_ms)
         sorted_.notes.append(Note(speaker.device, kind, at_ms, boot, seq, body))
 
     def _take_birth(
@@ -279,6 +319,7 @@ class Intake:
         speaker.birth, speaker.habit = birth, None
         declared = birth[1] if birth else ()
         speaker.dialect = self._dialect(speaker.device, speaker.registered.model, declared)
+        self.clocks.add(speaker.device, tolerance(speaker.dialect.period_s, self._speed))
 
     def _refuse(
         self, sorted_: Sorted, arrival: Arrival, whys: Mapping[str, str], ledger: str
@@ -333,11 +374,13 @@ class Intake:
             "tallies": {device: tally.state() for device, tally in self.tallies.items()},
             "births": self.births(),
             "quarantined": self.quarantined,
+            "clocks": self.clocks.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state``; devices that are no longer registered are left out."""
         self.quarantined = dict(state["quarantined"])
+        self.clocks.restore(state.get("clocks", {}))
         for device, tally in state["tallies"].items():
             self._set_tally(device, Tally.restored(tally))
         self.set_births(state["births"])
@@ -359,19 +402,26 @@ class Intake:
         if device in self._speakers:
             self._speakers[device].tally = tally
 
-    def remember(self, blocks: Iterable[Block], notes: Iterable[Note]) -> None:
-        """Take up what ``sort`` had learnt from a batch before the process ended."""
-        for block in blocks:
-            for device, boot, seq in zip(block.devices, block.boots, block.seqs, strict=True):
-                self._count_again(device, boot, int(seq))
-        for note in notes:
-            self._count_again(note.device, note.boot, note.seq)
+    def remember(self, batch: Batch) -> list[Alarm]:
+        """Take up what ``sort`` had learnt from a batch before the process ended.
+
+        Returns what ``sort`` had said about clocks then.
+        """
+        take_up(self.tallies, batch)
+        for note in batch.notes:
+            if note.device in self._speakers:
+                at_ms = note.body.get("t") or note.at_ms
+                self.clocks.named(self._speakers[note.device].mark >> 1, at_ms)
             if note.kind == "birth" and note.device in self._speakers:
                 birth = msgspec.convert(note.body, Birth)
                 self._learn(self._speakers[note.device], (birth.b, birth.metrics))
+        return self._hear([self._heard(block) for block in batch.blocks], batch.received_ms)
 
-    def _count_again(self, device: str, boot: str, seq: int) -> None:
-        self.tallies.setdefault(device, Tally()).take_up(boot, seq)
+    def _heard(self, block: Block) -> Heard:
+        """Return the rows of ``block`` that are of registered devices."""
+        numbers = np.fromiter(map(self.clocks.number, block.devices), np.int64, len(block))
+        known = numbers >= 0
+        return numbers[known], block.at_ms[known], block.lateness[known]
 
 
 def _count(tally: Tally, again: Again | None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from equipment.sequence import Tally
+from equipment.sequence import Tally, take_up
 from storage.interface import Telemetry
 
 
@@ -19,9 +19,5 @@ def ledgers(telemetry: Telemetry) -> dict[str, Tally] | None:
         kept = msgspec.msgpack.decode(checkpoint.state)["intake"]["tallies"]
     found = {device: Tally.restored(state) for device, state in kept.items()}
     for batch in telemetry.batches(checkpoint.upto if checkpoint else 0):
-        for block in batch.blocks:
-            for device, boot, seq in zip(block.devices, block.boots, block.seqs, strict=True):
-                found.setdefault(device, Tally()).take_up(boot, int(seq))
-        for note in batch.notes:
-            found.setdefault(note.device, Tally()).take_up(note.boot, note.seq)
+        take_up(found, batch)
     return found or None

@@ -16,7 +16,7 @@ from equipment.catalog import MODELS, DeviceModel
 from equipment.device import Device
 from equipment.mapped import Mapped, of_ids
 from equipment.quarantine import DISCARDS, IDS_AT_ONCE, Quarantined, Replay, Result, counted
-from equipment.reading import Note, Reading
+from equipment.reading import Batch, Note, Reading
 from equipment.words import Words
 from storage.interface import Work
 
@@ -189,13 +189,13 @@ def preview(
     if device is not None:
         at_ms = int(one.at.timestamp() * 1000)
         births = office.telemetry.notes(device.id, 0, at_ms + 1, ["birth"])
-        intake.remember([], births[-1:])
+        intake.remember(Batch([], births[-1:]))
     fresh = replace(one, ledger="numbered" if one.ledger else "")
     sorted_ = intake.sort([_arrival(fresh, "")], office.now())
     return _previewed(device.id if device else "", sorted_)
 
 
 def _previewed(device: str, sorted_: Sorted) -> Preview:
-    readings = [reading for block in sorted_.blocks() for reading in block.readings()]
+    readings = [reading for block in sorted_.blocks for reading in block.readings()]
     (decided,) = sorted_.again.values()
     return Preview(device, readings[:READINGS_SHOWN], sorted_.notes, decided.refused)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,13 @@ import numpy as np
 from desk.arrival import Again
 from equipment.quarantine import Quarantined
 from equipment.reading import Batch, Block, Note
+from health.alarm import Alarm
+from health.clocks import Clocks
+from health.table import Picks
 
 FUTURE_LIMIT_MS = 24 * 3600 * 1000
-_Row = tuple[str, int, str, int, int]  # device, ms UTC, boot, sequence, lateness
+# Device, ms UTC, boot, sequence, and twice the number of its clock, one more for history.
+_Row = tuple[str, int, str, int, int]
 
 
 class Rows(NamedTuple):
@@ -20,18 +25,21 @@ class Rows(NamedTuple):
     values: list[float]
     rows: list[_Row]
 
-    def block(self, metrics: tuple[str, ...]) -> Block:
-        """Return them as arrays."""
-        devices, at_ms, boots, seqs, lateness = zip(*self.rows, strict=True)
-        return Block(
+    def block(self, metrics: tuple[str, ...], clocks: Clocks, now_ms: int) -> tuple[Block, Picks]:
+        """Return the rows as a block, and the number of the clock of each."""
+        devices, times, boots, seqs, marks = zip(*self.rows, strict=True)
+        at_ms, marked = np.array(times, dtype=np.int64), np.array(marks, dtype=np.int64)
+        numbers = marked >> 1
+        block = Block(
             metrics,
             devices,
-            np.array(at_ms, dtype=np.int64),
+            at_ms,
             np.fromiter(self.values, np.float64, len(self.values)).reshape(len(devices), -1),
             boots,
             np.array(seqs, dtype=np.int64),
-            np.array(lateness, dtype=np.int8),
+            clocks.judge(numbers, at_ms, (marked & 1).astype(np.bool_), now_ms),
         )
+        return block, numbers
 
 
 class Decided(NamedTuple):
@@ -52,7 +60,11 @@ class Sorted:
     notes: list[Note] = field(default_factory=list)
     refused: list[Quarantined] = field(default_factory=list)
     again: dict[str, Decided] = field(default_factory=dict)  # id in quarantine -> what it is now
+    blocks: list[Block] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)  # of clocks
     stored: Batch | None = None  # once it is
+    _newest: dict[str, int] = field(default_factory=dict)
+    _looked: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     @property
     def now_ms(self) -> int:
@@ -66,6 +78,11 @@ class Sorted:
             rows = self.rows[metrics] = Rows([], [])
         return rows
 
-    def blocks(self) -> list[Block]:
-        """Return the readings, one block for each set of metrics."""
-        return [rows.block(metrics) for metrics, rows in self.rows.items()]
+    def newest_ms(self, device: str) -> int:
+        """Return the newest instant among the rows of ``device`` so far; looks at each row once."""
+        for metrics, (_, rows) in self.rows.items():
+            for row in islice(rows, self._looked.get(metrics, 0), None):
+                if row[1] > self._newest.get(row[0], -1):
+                    self._newest[row[0]] = row[1]
+            self._looked[metrics] = len(rows)
+        return self._newest.get(device, -1)

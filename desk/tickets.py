@@ -53,6 +53,27 @@ def act_on(office: Office, alarms: Sequence[Alarm]) -> list[Ticket]:
     return opened
 
 
+def open_waiting(office: Office, devices: Sequence[str]) -> list[Ticket]:
+    """Open tickets for the open faults of ``devices`` that have none; return them.
+
+    Such are what a backlog raised and what is still so, and faults of devices whose record was
+    wrong at the time. Asking again changes nothing.
+    """
+    with office.records.read() as work:
+        waiting = work.shelf(Fault).find(
+            device=list(devices), closed_at=None, ticket=None, limit=_MANY
+        )
+    opened = []
+    for fault in waiting:
+        with office.records.begin() as work:
+            kept = work.shelf(Fault).get(fault.id)
+            ticket = open_for(work, kept, office.now()) if kept is not None else None
+        if ticket is not None:
+            log.info("a fault that waited has a ticket", extra={"ticket": ticket.id})
+            opened.append(ticket)
+    return opened
+
+
 def clear_forgotten(
     office: Office, active: Sequence[Alarm], *, of: Container[str] | None = None
 ) -> int:

@@ -81,6 +81,7 @@ COMPONENTS: dict[str, Words] = {
     "condenser": Words("冷凝器", "condenser"),
     "door": Words("柜门", "door"),
     "workload": Words("工作量", "workload"),
+    "clock": Words("时钟", "clock"),
 }
 
 

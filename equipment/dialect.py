@@ -1,6 +1,6 @@
 """What a device declares, and we were taught, made ready: which metrics we take, in which units."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -41,9 +41,13 @@ _IGNORED = Taken("", SAME)
 
 @dataclass(slots=True)
 class Dialect:
-    """What one device sends, by the name it sends it under: which metric it is, or why not."""
+    """What one device sends, by the name it sends it under: which metric it is, or why not.
+
+    ``period_s`` is how often it sends what it sends most often.
+    """
 
     taken: Mapping[str, Taken]
+    period_s: float
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     _columns: dict[tuple[str, ...], Columns] = field(default_factory=dict)
 
@@ -103,7 +107,7 @@ class Dialect:
 
 
 def dialect(
-    model: DeviceModel, declared: Iterable[Declared] = (), mapped: Iterable[Mapped] = ()
+    model: DeviceModel, declared: Sequence[Declared] = (), mapped: Iterable[Mapped] = ()
 ) -> Dialect:
     """Return how a device of ``model`` that declared these metrics is understood.
 
@@ -130,4 +134,10 @@ def dialect(
                 taken[sent] = Taken(name, way)
             except WrongUnit as error:
                 refused[sent] = ("wrong_unit", f"metric {sent}: {error}")
-    return Dialect(taken, refused)
+    return Dialect(taken, _period_s(model, declared, taken), refused)
+
+
+def _period_s(model: DeviceModel, declared: Iterable[Declared], taken: Iterable[str]) -> float:
+    known = set(taken)
+    periods = [one.p for one in declared if one.n in known and one.p > 0]
+    return min(periods or [metric.every_s for metric in model.metrics], default=60.0)

@@ -1,12 +1,16 @@
 """Which messages of a device were seen: duplicates told from late ones, gaps by their numbers.
 
 A device numbers its messages 0, 1, 2, ... within a boot. Redelivery repeats a number, a lost
-connection skips some and may bring them later.
+connection skips some and may bring them later. A device that forgot both its boot and its numbers
+begins again at 0 under the same boot: told by the time of what it says, which nothing stored can be
+newer than, and taken as another boot, ``b~1``.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
+
+from equipment.reading import Batch
 
 BOOTS_KEPT = 4
 GAPS_KEPT = 1000
@@ -60,6 +64,9 @@ class Tally:
     duplicate: int = 0
     quarantined: int = 0
     boots: dict[str, BootSeen] = field(default_factory=dict)  # oldest first
+    reboots: int = 0
+    resets: int = 0  # numbers that began again without another boot
+    runs: dict[str, tuple[int, int]] = field(default_factory=dict)  # boot -> run, from when (ms)
 
     def is_new(self, boot: str, seq: int) -> bool:
         """Return whether message ``seq`` of ``boot`` was not seen before, and remember it."""
@@ -69,16 +76,47 @@ class Tally:
                 seen.high = seq
                 return True
             return seen.add(seq)
+        self.reboots += bool(self.boots)
         if len(self.boots) >= BOOTS_KEPT:
-            del self.boots[next(iter(self.boots))]
+            oldest = next(iter(self.boots))
+            del self.boots[oldest]
+            self.runs.pop(oldest, None)
         self.boots[boot] = BootSeen(floor=seq, high=seq)
         return True
 
-    def take_up(self, boot: str, seq: int) -> None:
-        """Count a stored message that came after this ledger was set down; -1 has no number."""
-        if seq < 0 or self.is_new(boot, seq):
-            self.received += 1
-            self.stored += 1
+    def run(self, boot: str, seq: int, at_ms: tuple[int, int], newest_ms: int) -> str | None:
+        """Return under which boot a message counts whose number was seen, None for a redelivery.
+
+        ``at_ms`` is the first and the last instant it names, ``newest_ms`` the newest that is
+        stored of the device: what is newer than that was never stored.
+        """
+        number, since_ms = self.runs.get(boot, (0, 0))
+        if number and at_ms[0] >= since_ms and self.is_new(f"{boot}~{number}", seq):
+            return f"{boot}~{number}"
+        if at_ms[1] <= newest_ms:
+            return None
+        number += 1
+        while not self.is_new(f"{boot}~{number}", seq):
+            number += 1
+        self._began(boot, number, at_ms[0])
+        return f"{boot}~{number}"
+
+    def _began(self, boot: str, number: int, at_ms: int) -> None:
+        self.resets += 1
+        self.runs[boot] = (number, at_ms)
+
+    def take_up(self, boot: str, seq: int, at_ms: int) -> None:
+        """Count a row stored after this ledger was set down; -1 has no number."""
+        new = seq < 0 or self.is_new(boot, seq)
+        self.received += new
+        self.stored += new
+        base, tilde, number = boot.rpartition("~")
+        if tilde and number.isdecimal() and base in self.boots:
+            known, since_ms = self.runs.get(base, (0, 0))
+            if int(number) > known:
+                self._began(base, int(number), at_ms)
+            elif not new and seq == self.boots[boot].floor:
+                self.runs[base] = (known, min(since_ms, at_ms))
 
     def gaps(self) -> list[tuple[str, int, int]]:
         """Return (boot, first, last) of every run of missing messages."""
@@ -87,13 +125,27 @@ class Tally:
     def state(self) -> list[Any]:
         """Return what ``restored`` needs, in plain lists."""
         boots = [[boot, s.floor, s.high, s.gaps] for boot, s in self.boots.items()]
-        return [self.received, self.stored, self.duplicate, self.quarantined, boots]
+        counts = [self.received, self.stored, self.duplicate, self.quarantined]
+        return [*counts, boots, self.reboots, self.resets, self.runs]
 
     @staticmethod
     def restored(state: list[Any]) -> "Tally":
         """Return the tally that ``state`` was taken from."""
-        received, stored, duplicate, quarantined, boots = state
+        received, stored, duplicate, quarantined, boots, *later = state
+        reboots, resets, runs = later or (0, 0, {})
         seen = {
             b: BootSeen(floor, high, [tuple(g) for g in gaps]) for b, floor, high, gaps in boots
         }
-        return Tally(received, stored, duplicate, quarantined, seen)
+        runs = {boot: tuple(run) for boot, run in runs.items()}
+        return Tally(received, stored, duplicate, quarantined, seen, reboots, resets, runs)
+
+
+def take_up(tallies: dict[str, Tally], batch: Batch) -> None:
+    """Count what is stored in ``batch``, which came after the ledgers were set down."""
+    for block in batch.blocks:
+        keys = zip(block.boots, block.seqs.tolist(), block.at_ms.tolist(), strict=True)
+        for device, key in zip(block.devices, keys, strict=True):
+            tallies.setdefault(device, Tally()).take_up(*key)
+    for note in batch.notes:
+        at_ms = note.body.get("t") or note.at_ms
+        tallies.setdefault(note.device, Tally()).take_up(note.boot, note.seq, at_ms)

@@ -63,7 +63,7 @@ def _prepare(conf: Settings, story: story_of.Story, stores: Stores) -> None:
 def _show(conf: Settings, story: story_of.Story, stores: Stores) -> None:
     story_of.renew_shifts(stores.records, story)
     story.begin(stores.records)
-    desk = desk_of(conf, stores, story.clock)
+    desk = desk_of(conf, stores, story.clock, story.speed)
     collecting, planning = Collecting(conf, desk), planner(conf, desk)
     stage = backstage(
         conf, desk, speed=story.speed, collecting=collecting, planning=planning,

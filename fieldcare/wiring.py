@@ -30,7 +30,7 @@ from collector.tls import device_context
 from desk.ingest import Ingest
 from desk.intake import Registered
 from desk.office import Office
-from desk.tickets import act_on, clear_forgotten
+from desk.tickets import act_on, clear_forgotten, open_waiting
 from equipment.credential import Credential, matches
 from equipment.device import Device, Site
 from fieldcare.clock import wall_clock
@@ -156,9 +156,9 @@ def profiles(settings: Settings) -> dict[str, Profile]:
     return {**SHIPPED, **{profile.model.code: profile for profile in loaded}}
 
 
-def desk_of(settings: Settings, stores: Stores, now: Now) -> Office:
-    """Return what the desk works with."""
-    return Office(stores.records, stores.telemetry, now, china(), settings.zone)
+def desk_of(settings: Settings, stores: Stores, now: Now, speed: float = 1.0) -> Office:
+    """Return what the desk works with; ``speed`` is the clock's."""
+    return Office(stores.records, stores.telemetry, now, china(), settings.zone, speed)
 
 
 class Collecting:
@@ -180,6 +180,8 @@ class Collecting:
             catalog=models,
             now=office.now,
             on_alarms=partial(act_on, office),
+            on_live=partial(open_waiting, office),
+            speed=office.speed,
         )
         self._ours = None if self._shard.whole else {device.id for device in here}
         self._office, self._settings = office, settings

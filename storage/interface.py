@@ -56,7 +56,11 @@ class Telemetry(Protocol):
         ...
 
     def last(self, devices: Sequence[str]) -> Mapping[str, Mapping[str, tuple[int, float]]]:
-        """Return device -> metric -> (ms UTC, value) of the newest reading by event time."""
+        """Return device -> metric -> (ms UTC, value) of the newest reading by event time.
+
+        Readings that were ahead of our clock when they came (AHEAD) are left out: they would hide
+        all that come until that time. ``raw`` and ``window`` have them.
+        """
         ...
 
     def raw(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from equipment.reading import Batch, Note
+from equipment.reading import AHEAD, Batch, Note
 from storage.buckets import windowed
 from storage.interface import Backlog, Checkpoint, Series, Window
 
@@ -19,6 +19,7 @@ class MemoryTelemetry:
         self._batches: list[Batch] = []
         self._values: dict[str, dict[str, dict[int, float]]] = {}
         self._notes: dict[tuple[str, int, str, str, int], Note] = {}
+        self._early: set[tuple[str, int]] = set()
         self._floor_ms: int | None = None
         self._checkpoint: Checkpoint | None = None
 
@@ -27,6 +28,9 @@ class MemoryTelemetry:
         with self._lock:
             self._batches.append(replace(batch, id=len(self._batches) + 1))
             for block in batch.blocks:
+                rows = list(zip(block.devices, block.at_ms.tolist(), strict=True))
+                early = {rows[row] for row in np.flatnonzero(block.lateness == AHEAD).tolist()}
+                self._early = (self._early - set(rows)) | early if early or self._early else set()
                 for device, metric, at_ms, value in block.readings():
                     self._values.setdefault(device, {}).setdefault(metric, {})[at_ms] = value
             for note in batch.notes:
@@ -41,7 +45,12 @@ class MemoryTelemetry:
 
     def _newest(self, device: str) -> dict[str, tuple[int, float]]:
         values = self._values.get(device, {})
-        newest = {metric: max(by_time.items()) for metric, by_time in values.items()}
+        early = self._early
+        believed = {
+            metric: [pair for pair in by_time.items() if (device, pair[0]) not in early]
+            for metric, by_time in values.items()
+        }
+        newest = {metric: max(pairs) for metric, pairs in believed.items() if pairs}
         return {metric: pair for metric, pair in newest.items() if not self._forgotten(pair[0])}
 
     def _forgotten(self, at_ms: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from equipment.reading import Batch, Block, Floats, Ints
+from equipment.reading import AHEAD, Batch, Block, Floats, Ints
 from storage.recent import Codes, Numbers
 
 Values = Mapping[str, tuple[int, float]]
@@ -34,6 +34,7 @@ class Newest:
 
     def _put(self, block: Block, rows: Codes, columns: Codes) -> None:
         order = np.argsort(block.at_ms, kind="stable")  # the last assignment of a cell stays
+        order = order[block.lateness[order] != AHEAD]  # no reading hides those to come
         at_ms, values = block.at_ms[order, np.newaxis], block.values[order]
         cells = rows[order, np.newaxis], columns
         newer = at_ms >= self._at_ms[cells]

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from equipment.reading import Batch, Block, Note
+from equipment.reading import LIVE, Batch, Block, Note
 
 EVER = (-(2**62), 2**62)
 T0 = 1_790_000_000_000
 
 
-def block(rows: Sequence[tuple[str, int, Sequence[float]]], *metrics: str) -> Block:
+def block(
+    rows: Sequence[tuple[str, int, Sequence[float]]], *metrics: str, lateness: int = LIVE
+) -> Block:
     """Rows of (device, ms after T0, values of ``metrics``)."""
     return Block(
         metrics=metrics,
@@ -20,7 +22,7 @@ def block(rows: Sequence[tuple[str, int, Sequence[float]]], *metrics: str) -> Bl
         values=np.array([values for _, _, values in rows], np.float64).reshape(-1, len(metrics)),
         boots=["b1"] * len(rows),
         seqs=np.arange(len(rows), dtype=np.int64),
-        lateness=np.zeros(len(rows), np.int8),
+        lateness=np.full(len(rows), lateness, np.int8),
     )
 
 

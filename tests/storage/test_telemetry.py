@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equipment.reading import Batch
+from equipment.reading import AHEAD, Batch
 from storage.interface import Backlog, Checkpoint, Telemetry
 from storage.memory import MemoryTelemetry
 from storage.sqlite import SqliteTelemetry
@@ -49,6 +49,16 @@ def test_the_last_write_of_an_instant_stays(store):
         store.append(readings(("A", 10, float(value)), ("A", value, 0.0)))
     assert plain(store.raw("A", *EVER))["temp"][7] == (10, 29.0)
     assert store.last(["A"])["A"]["temp"] == (T0 + 29, 0.0)
+
+
+def test_a_reading_of_the_future_is_kept_and_does_not_hide_later_ones(store):
+    store.append(readings(("A", 10, 1.0)))
+    early = block([("A", 90, [9.0]), ("B", 90, [9.0])], "temp", lateness=AHEAD)
+    store.append(Batch([early]))
+    assert store.last(["A", "B"]) == {"A": {"temp": (T0 + 10, 1.0)}}
+    store.append(readings(("A", 20, 2.0)))
+    assert store.last(["A"]) == {"A": {"temp": (T0 + 20, 2.0)}}
+    assert plain(store.raw("A", *EVER))["temp"][-1] == (90, 9.0)
 
 
 def test_the_last_write_stays_across_different_sets_of_metrics(store):

@@ -18,7 +18,7 @@ from desk.intake import Registered
 from desk.office import Office
 from desk.planning import plan_visits
 from desk.signing import hashed
-from desk.tickets import act_on
+from desk.tickets import act_on, open_waiting
 from equipment.wire import encode
 from equipment.words import Words
 from health.bank import Bank
@@ -64,6 +64,7 @@ class Region:
             registered={d.id: Registered(d.model, d.site) for d in devices},
             now=lambda: self.now,
             on_alarms=partial(act_on, self.office),
+            on_live=partial(open_waiting, self.office),
         )
         self.crew = Crew(self.office, self.script.repair)
         self._speakers = [Speaker(SEED, d, "story", thin_s=THIN_S) for d in self.invented.devices]
