@@ -14,6 +14,7 @@ from equipment.reading import Batch
 
 BOOTS_KEPT = 4
 GAPS_KEPT = 1000
+STAMPED_AGAIN_MS = 1000
 
 
 @dataclass(slots=True)
@@ -88,12 +89,13 @@ class Tally:
         """Return under which boot a message counts whose number was seen, None for a redelivery.
 
         ``at_ms`` is the first and the last instant it names, ``newest_ms`` the newest that is
-        stored of the device: what is newer than that was never stored.
+        stored of the device: what is newer than that was never stored. A second is left to devices
+        that stamp a message again when they repeat it; no restart is that quick.
         """
         number, since_ms = self.runs.get(boot, (0, 0))
         if number and at_ms[0] >= since_ms and self.is_new(f"{boot}~{number}", seq):
             return f"{boot}~{number}"
-        if at_ms[1] <= newest_ms:
+        if at_ms[1] <= newest_ms + STAMPED_AGAIN_MS:
             return None
         number += 1
         while not self.is_new(f"{boot}~{number}", seq):

@@ -225,9 +225,9 @@ def test_maintenance_by_a_clock_that_is_ahead_mutes_from_now_not_from_then() -> 
 def test_a_device_that_lost_its_boot_and_its_numbers_is_heard() -> None:
     desk = Desk()
     for second in range(100):
-        desk.hear(desk.tele(NOW + timedelta(seconds=second)))
+        desk.hear(desk.tele(NOW + timedelta(seconds=10 * second)))
     desk.seq = 0
-    again = [desk.tele(NOW + timedelta(seconds=100 + second)) for second in range(50)]
+    again = [desk.tele(NOW + timedelta(seconds=1000 + 10 * second)) for second in range(50)]
     desk.hear(*again[:20], *again[10:20])
     desk.hear(*again[20:])
     desk.hear(*again)

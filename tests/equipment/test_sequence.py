@@ -53,8 +53,9 @@ def test_a_new_boot_counts_from_the_start() -> None:
 
 
 def say(tally: Tally, boot: str, seq: int, at_ms: int, newest_ms: int) -> str | None:
-    """Return under which boot a message counts, None for a redelivery."""
+    """Return under which boot a message counts, None for a redelivery; times in 5 s."""
     new = tally.is_new(boot, seq)
+    at_ms, newest_ms = 5000 * at_ms, 5000 * newest_ms
     return boot if new else tally.run(boot, seq, (at_ms, at_ms), newest_ms)
 
 
@@ -98,7 +99,7 @@ def test_what_is_taken_up_again_knows_the_same_runs(steps: list[tuple[int, bool]
         number = sent[seq % len(sent)][1] if repeats and sent else seq
         boot = say(tally, "b", number, at_ms, newest_ms)
         if boot is not None:
-            again.take_up(boot, number, at_ms)
+            again.take_up(boot, number, 5000 * at_ms)
             sent.append(("b", number, at_ms))
             newest_ms = max(newest_ms, at_ms)
     assert (again.boots, again.runs, again.resets) == (tally.boots, tally.runs, tally.resets)
