@@ -155,14 +155,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         {
             "AssignedClientIdentifier": True,
             "ServerKeepAlive": 600,
-            "ReceiveMaximum": 1000,
+            "ReceiveMaximum": True,
             "TopicAliasMaximum": 10,
             "MaximumPacketSize": 1 << 20,
         },
         {
             "AssignedClientIdentifier": True,
             "ServerKeepAlive": 600,
-            "ReceiveMaximum": 1000,
+            "ReceiveMaximum": True,
             "TopicAliasMaximum": 10,
             "MaximumPacketSize": 1 << 20,
             "SessionExpiryInterval": 30 * 24 * 3600,

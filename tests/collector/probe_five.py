@@ -185,6 +185,7 @@ def the_welcome(server: Server, d: str, version: str) -> Any:
     device = Paho(server, d, version, name="", keep_alive_s=0, expiry_s=0xFFFFFFFF)
     offered = device.offered
     offered["AssignedClientIdentifier"] = bool(offered.get("AssignedClientIdentifier"))
+    offered["ReceiveMaximum"] = offered["ReceiveMaximum"] >= 1000
     device.close()
     return offered
 
