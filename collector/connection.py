@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._need = 0
         self._holds: set[str] = set()
         self.clogged_at = 0.0  # since when the client takes nothing, 0 if it does
+        self._cut_off: asyncio.TimerHandle | None = None
         self.heard_at = clock()
         self.keep_alive_s = 0.0
         self.version = 0  # 0 until its CONNECT
@@ -90,6 +91,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self.closing = True
+        if self._cut_off is not None:
+            self._cut_off.cancel()
         self._keep_tail(b"")
         self._endpoint.lost(self)
 
@@ -316,7 +319,7 @@ class Connection(asyncio.Protocol):
             self._keep_tail(b"")
             self._transport.close()
             loop = asyncio.get_running_loop()
-            loop.call_later(_GOODBYE_S, self._transport.abort)
+            self._cut_off = loop.call_later(_GOODBYE_S, self._transport.abort)
 
 
 def _words(why: str) -> Properties:
