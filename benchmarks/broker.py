@@ -59,9 +59,10 @@ def _pid(server: Mosquitto) -> int:
     return server.process.pid
 
 
-def _push(server: Mosquitto, messages: int, window: int, first: int = 0) -> None:
+def _push(server: Mosquitto, messages: int, window: int, rate: float = 0.0) -> None:
     command = [sys.executable, "-m", "benchmarks.load", f"--port={server.port}", "--password=pw"]
     command += [f"--messages={messages}", f"--connections={DEVICES}", f"--window={window}"]
+    command += [f"--rate={rate}"]
 
     outcome = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     assert outcome["acked"] == messages, outcome
