@@ -14,7 +14,7 @@ import os
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,6 +66,9 @@ class Outcome(NamedTuple):
     seconds: float
 
 
+Packets = Callable[[Plan, int, Sequence[int]], Sequence[bytes]]
+
+
 def payload(plan: Plan, seq: int) -> bytes:
     """Return the readings of one instant: 12 metrics, about 330 bytes."""
     values = ",".join(f'"{name}":{round(value + seq % 7 * 0.01, 2)}' for name, value in METRICS)
@@ -78,7 +81,7 @@ class _Lane:
     """One connection: what it has to send, and what it waits for."""
 
     device: str
-    packets: list[bytes]
+    packets: Sequence[bytes]
     window: int
     seqs: Sequence[int]
     socket: socket.socket
@@ -109,16 +112,19 @@ def _connect(plan: Plan, device: str) -> socket.socket:
     return raw
 
 
-def _lane(plan: Plan, number: int) -> _Lane:
-    device = f"{plan.prefix}{number:04d}"
-    topic = f"fc/v1/{plan.site}/{device}/tele"
-    count = plan.messages // plan.connections + (number < plan.messages % plan.connections)
-    seqs = range(plan.first_seq, plan.first_seq + count)
-    sent = [
+def _packets(plan: Plan, number: int, seqs: Sequence[int]) -> Sequence[bytes]:
+    topic = f"fc/v1/{plan.site}/{plan.prefix}{number:04d}/tele"
+    return [
         encode(Publish(topic, payload(plan, seq), 1, place % 65535 + 1), plan.version)
         for place, seq in enumerate(seqs)
     ]
-    return _Lane(device, sent, plan.window, seqs, _connect(plan, device))
+
+
+def _lane(plan: Plan, number: int, packets: Packets) -> _Lane:
+    device = f"{plan.prefix}{number:04d}"
+    count = plan.messages // plan.connections + (number < plan.messages % plan.connections)
+    seqs = range(plan.first_seq, plan.first_seq + count)
+    return _Lane(device, packets(plan, number, seqs), plan.window, seqs, _connect(plan, device))
 
 
 def acknowledgements(data: bytes) -> Iterator[tuple[int, int]]:
@@ -170,9 +176,12 @@ def _send(lane: _Lane, most: int) -> int:
     return max(count, 0)
 
 
-def run(plan: Plan) -> Outcome:
-    """Send all of ``plan`` and return when everything is acknowledged or every connection lost."""
-    lanes = [_lane(plan, number) for number in range(plan.connections)]
+def run(plan: Plan, packets: Packets = _packets) -> Outcome:
+    """Send all of ``plan`` and return when everything is acknowledged or every connection lost.
+
+    ``packets`` says what a device sends: the PUBLISH of each of its numbers.
+    """
+    lanes = [_lane(plan, number, packets) for number in range(plan.connections)]
     log = os.open(plan.acked, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644) if plan.acked else None
     started = time.perf_counter()
     with selectors.DefaultSelector() as selector:
