@@ -18,6 +18,7 @@ from desk.signing import signed_in
 from equipment.catalog import MODELS, DeviceModel
 from equipment.sequence import Tally
 from equipment.words import Words
+from health.clocks import Heard
 
 COOKIE = "fieldcare_session"
 _DOING: dict[Action, Words] = {
@@ -47,7 +48,10 @@ class Demo:
 
 
 class Traffic(NamedTuple):
-    """What the collector of this process did so far; ``quarantined`` is by reason."""
+    """What the collector of this process did so far.
+
+    ``quarantined`` is by reason, ``rows`` by how they came in time, live, late, ...
+    """
 
     received: int = 0
     stored: int = 0
@@ -55,6 +59,8 @@ class Traffic(NamedTuple):
     quarantined: Mapping[str, int] = {}
     batches: int = 0
     failures: int = 0
+    rows: Mapping[str, int] = {}
+    wrong_clocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Backstage:
     demo: Demo | None = None
     models: dict[str, DeviceModel] = field(default_factory=lambda: dict(MODELS))
     tally: Callable[[str], Tally | None] = lambda _device: None
+    heard: Callable[[str], Heard | None] = lambda _device: None
     planning: Callable[[], bool] = lambda: False
     parts: Callable[[], dict[str, str]] = dict
     traffic: Callable[[], Traffic] = Traffic

@@ -35,6 +35,10 @@ def exposition(
             [
                 _counter("messages", "Messages of registered devices", "outcome", messages),
                 _counter("quarantined", "Refused parts of messages", "reason", traffic.quarantined),
+                _counter("rows", "Rows by how they came in time", "came", traffic.rows),
+                GaugeMetricFamily(
+                    "fieldcare_wrong_clocks", "Devices whose clock is wrong", traffic.wrong_clocks
+                ),
                 CounterMetricFamily(
                     "fieldcare_batches", "Batches committed since the start", traffic.batches
                 ),

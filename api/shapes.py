@@ -156,12 +156,21 @@ class FaultShape(Shape):
     ticket: str | None
 
 
+class DeviceClock(Shape):
+    """A device's clock that is wrong: fast by ``skew_s``, slow where that is negative."""
+
+    skew_s: float
+    since: datetime
+    says: Bilingual
+
+
 class DevicePage(DeviceRow):
-    """A device with everything about it."""
+    """A device with everything about it; ``clock`` only while that is wrong."""
 
     components: list[ComponentShape]
     metrics: list[MetricShape]
     faults: list[FaultShape]
+    clock: DeviceClock | None
 
 
 class SeriesShape(Shape):
@@ -377,7 +386,11 @@ class PlanShape(Shape):
 
 
 class LedgerShape(Shape):
-    """The conservation ledger of a device: received = stored + duplicate + quarantined."""
+    """The conservation ledger of a device: received = stored + duplicate + quarantined.
+
+    ``late``, ``historical`` and ``ahead`` count rows, not messages: within a day, older or marked
+    as history, and from the future. ``resets`` are numbers that began again within a boot.
+    """
 
     device: str
     received: int
@@ -385,6 +398,11 @@ class LedgerShape(Shape):
     duplicate: int
     quarantined: int
     gaps: list[tuple[str, int, int]]
+    reboots: int
+    resets: int
+    late: int
+    historical: int
+    ahead: int
 
 
 class MessageRequest(Shape):

@@ -146,7 +146,7 @@ def measure(folder: Path, rows: int) -> Came:
     start_ms = int(wall_clock().timestamp() * 1000) - ROWS * EVERY_MS
     began = time.perf_counter()
     pushed = subprocess.run(
-        [*command, "push", port, str(rows), str(start_ms)], check=True, capture_output=True
+        [*command, "push", port, str(rows), str(start_ms)], check=True, stdout=subprocess.PIPE
     )
     outcome = json.loads(pushed.stdout)
     server.stdin.write("\n")

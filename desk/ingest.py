@@ -22,7 +22,7 @@ from desk.sorted import Sorted
 from desk.ward import Ward
 from equipment.catalog import MODELS, DeviceModel
 from equipment.mapped import Mapped
-from equipment.reading import LIVE, Batch
+from equipment.reading import LATENESS, LIVE, Batch
 from equipment.sequence import Tally
 from health.alarm import Alarm
 from health.bank import Bank
@@ -189,7 +189,15 @@ class Ingest:
 
     def active(self) -> Sequence[Alarm]:
         """Return the alarms that the rules hold raised, and those of clocks that are wrong."""
-        return [*self._bank.active(), *self._intake.clocks.active()]
+        return [*self._bank.active(), *self.wrong_clocks()]
+
+    def wrong_clocks(self) -> Sequence[Alarm]:
+        """Return the alarms of the devices whose clock is wrong."""
+        return self._intake.clocks.active()
+
+    def rows(self) -> Mapping[str, int]:
+        """Return how many rows came in which way."""
+        return dict(zip(LATENESS, self._intake.clocks.rows(), strict=True))
 
     def heard(self, device: str) -> Heard | None:
         """Return how the rows of ``device`` came in time, and what its clock is like."""

@@ -11,6 +11,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
+LATENESS = ("live", "late", "historical", "ahead", "old")
 LIVE, LATE, HISTORICAL, AHEAD, OLD = range(5)
 """How a row came in time: as it was measured; within a day; marked as history; with an instant that
 is ahead of our clock; older than a day though nobody marked it. Decided once, when it came in."""

@@ -29,11 +29,11 @@ def ledger(
     if missing := sorted(set(devices or ()) - found.keys()):
         end(f"nothing was heard of {', '.join(missing)}")
     table = Table(title=f"{len(wanted)} device{'s' if len(wanted) != 1 else ''}")
-    for column in ("device", "received", "stored", "duplicate", "quarantined", "gaps"):
+    counted = ("received", "stored", "duplicate", "quarantined", "reboots", "resets")
+    for column in ("device", *counted, "gaps"):
         table.add_column(column, justify="left" if column in ("device", "gaps") else "right")
     for id, one in wanted.items():
-        counts = (one.received, one.stored, one.duplicate, one.quarantined)
-        table.add_row(id, *(f"{count:,}" for count in counts), _gaps(one))
+        table.add_row(id, *(f"{getattr(one, name):,}" for name in counted), _gaps(one))
     console.print(table)
 
 

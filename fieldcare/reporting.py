@@ -37,6 +37,8 @@ def traffic(ingest: Ingest, committer: Committer) -> Traffic:
         quarantined=dict(ingest.quarantined),
         batches=committer.batches,
         failures=committer.failures,
+        rows=ingest.rows(),
+        wrong_clocks=len(ingest.wrong_clocks()),
     )
 
 

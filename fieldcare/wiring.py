@@ -304,6 +304,7 @@ def backstage(
         demo=demo,
         models={code: profile.model for code, profile in profiles(settings).items()},
         tally=collecting.ingest.tallies.get if collecting else lambda _device: None,
+        heard=collecting.ingest.heard if collecting else lambda _device: None,
         letterbox=collecting.letterbox if collecting else None,
         planning=(lambda: planning.busy) if planning else lambda: False,
         parts=partial(unwell, committer, planning),

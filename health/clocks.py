@@ -31,11 +31,11 @@ class Heard(NamedTuple):
     """What one device's rows were in time. ``skew_s`` is by how much its clock is fast, 0 when it
     is right; ``since_ms`` is when that was found out."""
 
-    late: int
-    historical: int
-    ahead: int
-    skew_s: float
-    since_ms: int
+    late: int = 0
+    historical: int = 0
+    ahead: int = 0
+    skew_s: float = 0.0
+    since_ms: int = 0
 
 
 class Clocks:

@@ -17,6 +17,9 @@ from equipment.catalog import DeviceModel
 from equipment.device import Device
 from equipment.quarantine import Quarantined
 from equipment.words import Words
+from health.alarm import Alarm
+from health.clocks import COMPONENT as CLOCK
+from health.clocks import Heard
 from health.fault import Fault
 from health.state import STATES, device_health
 from storage.interface import Work
@@ -101,6 +104,7 @@ def read_device(stage: Stage, user: Caller, id: shapes.IdPath) -> shapes.DeviceP
         (row,) = fleet.rows([device])
         model = fleet.model(device)
         faults = work.shelf(Fault).find(device=id, newest_first=True, limit=50)
+        clock = _clock(work, fleet.faults.get(id, ()))
     faults = sorted({*faults, *fleet.faults.get(id, ())}, key=lambda f: f.opened_at, reverse=True)
     last = stage.office.telemetry.last([id]).get(id, {})
     return shapes.DevicePage(
@@ -108,6 +112,19 @@ def read_device(stage: Stage, user: Caller, id: shapes.IdPath) -> shapes.DeviceP
         components=_components(model, faults),
         metrics=[views.metric(one, last) for one in model.metrics],
         faults=[views.fault(one, desk.scope) for one in faults],
+        clock=clock,
+    )
+
+
+def _clock(work: Work, faults: Iterable[Fault]) -> shapes.DeviceClock | None:
+    """Return what is wrong with the device's clock, if something is."""
+    raised = [alarm for fault in faults if fault.component == CLOCK for alarm in fault.alarms]
+    alarm = work.shelf(Alarm).get(raised[-1]) if raised else None
+    if alarm is None:
+        return None
+    skew_s = float(alarm.evidence["clock_skew_s"])
+    return shapes.DeviceClock(
+        skew_s=skew_s, since=alarm.raised_at, says=views.bilingual(alarm.says)
     )
 
 
@@ -205,6 +222,7 @@ def read_ledger(stage: Stage, user: Caller, id: shapes.IdPath) -> shapes.LedgerS
         raise NotFound(
             Words(f"本进程没有设备 {id} 的台账", f"device {id!r} has no ledger in this process")
         )
+    heard = stage.heard(id) or Heard()
     return shapes.LedgerShape(
         device=id,
         received=tally.received,
@@ -212,4 +230,9 @@ def read_ledger(stage: Stage, user: Caller, id: shapes.IdPath) -> shapes.LedgerS
         duplicate=tally.duplicate,
         quarantined=tally.quarantined,
         gaps=tally.gaps()[:1000],
+        reboots=tally.reboots,
+        resets=tally.resets,
+        late=heard.late,
+        historical=heard.historical,
+        ahead=heard.ahead,
     )

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from aftersales.access import Role
 from equipment.sequence import Tally
 from equipment.words import Words
+from health.clocks import Heard, skewed
+from health.fault import merge
 from health.state import STATES
 from tests import given
 from tests.api import given_api
@@ -158,12 +160,25 @@ def test_the_ledger_adds_up_and_lists_gaps() -> None:
     tally = Tally(received=5, stored=3, duplicate=1, quarantined=1)
     tally.is_new("b1", 0)
     tally.is_new("b1", 4)
-    world = given_api.busy(tally={"CHEM-001": tally}.get)
+    heard = Heard(late=3, historical=2, ahead=1)
+    world = given_api.busy(tally={"CHEM-001": tally}.get, heard={"CHEM-001": heard}.get)
     client = world.browser(Role.DI)
     ledger = client.get(f"{DEVICES}/CHEM-001/ledger").json()
     assert ledger["received"] == ledger["stored"] + ledger["duplicate"] + ledger["quarantined"]
     assert ledger["gaps"] == [["b1", 1, 3]]
+    assert [ledger[fact] for fact in ("late", "historical", "ahead", "reboots")] == [3, 2, 1, 0]
     assert client.get(f"{DEVICES}/CHEM-002/ledger").status_code == 404
+
+
+def test_a_device_page_says_that_the_clock_is_wrong() -> None:
+    world = given_api.busy()
+    client = world.browser(Role.DI)
+    assert client.get(f"{DEVICES}/CHEM-001").json()["clock"] is None
+    alarm = skewed("CHEM-001", 8 * 3_600_000, int(NOW.timestamp() * 1000))
+    world.put(alarm, merge(alarm, None))
+    page = client.get(f"{DEVICES}/CHEM-001").json()
+    assert page["clock"]["skew_s"] == 8 * 3600
+    assert page["clock"]["says"]["en"].startswith("the clock is 8 hours fast")
 
 
 def test_alarms_page_by_id_and_cleared_ones_only_on_request() -> None:

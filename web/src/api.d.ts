@@ -698,10 +698,25 @@ export interface components {
             title: components["schemas"]["Bilingual"];
         };
         /**
+         * DeviceClock
+         * @description A device's clock that is wrong: fast by ``skew_s``, slow where that is negative.
+         */
+        DeviceClock: {
+            says: components["schemas"]["Bilingual"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Skew S */
+            skew_s: number;
+        };
+        /**
          * DevicePage
-         * @description A device with everything about it.
+         * @description A device with everything about it; ``clock`` only while that is wrong.
          */
         DevicePage: {
+            clock: components["schemas"]["DeviceClock"] | null;
             /** Component */
             component: string | null;
             component_title: components["schemas"]["Bilingual"] | null;
@@ -922,8 +937,13 @@ export interface components {
         /**
          * LedgerShape
          * @description The conservation ledger of a device: received = stored + duplicate + quarantined.
+         *
+         *     ``late``, ``historical`` and ``ahead`` count rows, not messages: within a day, older or marked
+         *     as history, and from the future. ``resets`` are numbers that began again within a boot.
          */
         LedgerShape: {
+            /** Ahead */
+            ahead: number;
             /** Device */
             device: string;
             /** Duplicate */
@@ -934,10 +954,18 @@ export interface components {
                 number,
                 number
             ][];
+            /** Historical */
+            historical: number;
+            /** Late */
+            late: number;
             /** Quarantined */
             quarantined: number;
+            /** Reboots */
+            reboots: number;
             /** Received */
             received: number;
+            /** Resets */
+            resets: number;
             /** Stored */
             stored: number;
         };

@@ -11,6 +11,7 @@ export type Evidence = {
   slope_per_day: number | null;
   level: number | null;
   historical: boolean;
+  late: boolean;
   /** The kind of rule: limit, trend, ewma. */
   rule: string;
 };
@@ -54,6 +55,7 @@ export function read_evidence(evidence: Record<string, unknown>): Evidence {
     slope_per_day: figure(evidence, "statistics", "slope_per_day"),
     level: figure(evidence, "statistics", "level"),
     historical: evidence.historical === true,
+    late: evidence.late === true,
     rule: typeof evidence.rule === "string" ? (evidence.rule.split("/")[0] ?? "") : "",
   };
 }

@@ -192,6 +192,7 @@ const en = {
   acknowledge: "Acknowledge",
   back: "Back",
   historical: "from history",
+  sent_later: "sent later",
   // evidence of a rule
   fact_raise: "raises at",
   fact_clear: "clears at",
@@ -452,6 +453,7 @@ const zh: Record<Key, string> = {
   acknowledge: "响应",
   back: "返回",
   historical: "历史数据",
+  sent_later: "事后补传",
   fact_raise: "告警限",
   fact_clear: "消除限",
   fact_reach: "阈值",

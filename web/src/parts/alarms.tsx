@@ -56,6 +56,7 @@ function AlarmCard({ alarm, device }: { alarm: Alarm; device: string | null }) {
           {say("rule")} {say(RULES[seen.rule] ?? "rule_other")}
         </span>
         {seen.historical && <span className="chip">{say("historical")}</span>}
+        {seen.late && <span className="chip">{say("sent_later")}</span>}
       </p>
       {seen.at.length > 1 && <Seen seen={seen} alarm={alarm} device={device} />}
     </article>

@@ -1,5 +1,5 @@
 /** One device: how each component is, what its telemetry says, which faults are open. */
-import { Segmented, Skeleton } from "antd";
+import { Alert, Segmented, Skeleton } from "antd";
 import { lazy, Suspense, useState } from "react";
 import { useNow } from "../clock";
 import { useOpened } from "../opened";
@@ -36,7 +36,7 @@ export default function DeviceDrawer({ id }: { id: string }) {
 function Body({ device }: { device: Device }) {
   const { say, pick } = useWords();
   const demo = useClock().data?.demo ?? false;
-  const faults = device.faults.filter((fault) => fault.closed_at === null);
+  const faults = device.faults.filter((fault) => fault.closed_at === null && fault.component !== "clock");
   return (
     <>
       <div className="facts-line">
@@ -50,6 +50,7 @@ function Body({ device }: { device: Device }) {
         </span>
         <LastSeen device={device} />
       </div>
+      {device.clock && <Alert type="warning" showIcon title={pick(device.clock.says)} />}
       {demo && <Inject device={device} />}
       <section className="part">
         <h3>{say("faults")}</h3>
@@ -94,7 +95,8 @@ function worst_first(components: Device["components"]): Device["components"] {
 function Signals({ device }: { device: Device }) {
   const { say, pick } = useWords();
   const components = worst_first(device.components);
-  const [chosen, choose] = useState(device.component ?? components[0]?.code ?? "");
+  const worst = components.find((component) => component.code === device.component) ?? components[0];
+  const [chosen, choose] = useState(worst?.code ?? "");
   const [range, set_range] = useState<keyof typeof SPANS>("last_24_h");
   const metrics = device.metrics.filter((metric) => metric.component === chosen);
   const ranges = (Object.keys(SPANS) as (keyof typeof SPANS)[]).map((value) => ({
