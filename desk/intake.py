@@ -221,8 +221,8 @@ class Intake:
             if not boot:
                 return True
         tally.stored += 1
-        values, rows = sorted_.block(habit.metrics)
-        values.extend(astuple(message.m))
+        pack, values, rows = sorted_.block(habit.metrics)
+        values.append(pack(*astuple(message.m)))
         rows.append((speaker.device, message.t, boot, seq, speaker.mark + (message.h != 0)))
         return True
 
@@ -274,7 +274,8 @@ class Intake:
                     continue
             stored = True
             block = sorted_.block(columns.metrics)
-            block.values.extend(sent.values() if columns.plain else _converted(sent, columns))
+            values = sent.values() if columns.plain else _converted(sent, columns)
+            block.values.append(block.pack(*values))
             block.rows.append((device, at_ms, boot, seq, mark))
             if columns.plain and message.r is None:
                 speaker.habit = _Habit(instant_decoder(tuple(sent)), columns.metrics)

@@ -1,8 +1,10 @@
 """Sorted: what arrivals came to, before it is stored."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from struct import Struct
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +22,13 @@ _Row = tuple[str, int, str, int, int]
 
 
 class Rows(NamedTuple):
-    """Rows of one block under construction: all carry the same metrics."""
+    """Rows of one block under construction: all carry the same metrics.
 
-    values: list[float]
+    The values of a row are packed at once: a whole batch of Python floats would not stay cached.
+    """
+
+    pack: Callable[..., bytes]
+    values: list[bytes]
     rows: list[_Row]
 
     def block(self, metrics: tuple[str, ...], clocks: Clocks, now_ms: int) -> tuple[Block, Picks]:
@@ -34,7 +40,7 @@ class Rows(NamedTuple):
             metrics,
             devices,
             at_ms,
-            np.fromiter(self.values, np.float64, len(self.values)).reshape(len(devices), -1),
+            np.frombuffer(b"".join(self.values), np.float64).reshape(len(devices), -1),
             boots,
             np.array(seqs, dtype=np.int64),
             clocks.judge(numbers, at_ms, (marked & 1).astype(np.bool_), now_ms),
@@ -75,12 +81,12 @@ class Sorted:
         """Return where rows with ``metrics`` are collected."""
         rows = self.rows.get(metrics)
         if rows is None:
-            rows = self.rows[metrics] = Rows([], [])
+            rows = self.rows[metrics] = Rows(Struct(f"{len(metrics)}d").pack, [], [])
         return rows
 
     def newest_ms(self, device: str) -> int:
         """Return the newest instant among the rows of ``device`` so far; looks at each row once."""
-        for metrics, (_, rows) in self.rows.items():
+        for metrics, (_, _, rows) in self.rows.items():
             for row in islice(rows, self._looked.get(metrics, 0), None):
                 if row[1] > self._newest.get(row[0], -1):
                     self._newest[row[0]] = row[1]
