@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK: Final = 256 * 1024
 _PAUSE_S: Final = 0.1
-_PACE_S: Final = 0.005
+_PACE_S: Final = 0.01
 _BUSY: Final = 8 * 1024
 _TOPICS_CACHED: Final = 200_000
 _OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS

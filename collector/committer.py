@@ -1,9 +1,8 @@
 """Group commit: what arrived meanwhile becomes durable in one go, then is acknowledged.
 
 One thread takes parcels from every source. The longer a commit takes, the more the next one
-carries; a lone message waits for nobody, and in a steady flow a batch gathers for some
-milliseconds, since a commit costs as much as a hundred messages. A store that fails is asked again
-until it takes the batch: nothing is acknowledged and nothing is dropped until then.
+carries; a lone message waits for nobody. A store that fails is asked again until it takes the
+batch: nothing is acknowledged and nothing is dropped until then.
 """
 
 import logging
@@ -20,8 +19,6 @@ log = logging.getLogger(__name__)
 
 BATCH_MESSAGES: Final = 20_000
 BATCH_BYTES: Final = 16 * 1024 * 1024
-GATHER_S: Final = 0.01
-_LOOK_S: Final = 0.002
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 10.0
 
@@ -57,7 +54,6 @@ class Committer:
         self._parcels: SimpleQueue[Parcel | None] = SimpleQueue()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-        self._began_at = 0.0
         self.batches = 0
         self.messages = 0
         self.failures = 0
@@ -108,7 +104,6 @@ class Committer:
         batch: list[Parcel] = []
         messages = size = 0
         parcel = self._parcels.get()
-        self._gather()
         while parcel is not None:
             batch.append(parcel)
             messages += len(parcel.arrivals) + len(parcel.changes)
@@ -120,15 +115,6 @@ class Committer:
             except Empty:
                 return batch, True
         return batch, False
-
-    def _gather(self) -> None:
-        """Let more come in until GATHER_S after the last batch began, while anything does."""
-        while (left_s := self._began_at + GATHER_S - time.monotonic()) > 0:
-            there = self._parcels.qsize()
-            time.sleep(min(left_s, _LOOK_S))
-            if self._parcels.qsize() == there:
-                break
-        self._began_at = time.monotonic()
 
     def _commit(self, batch: Sequence[Parcel]) -> None:
         arrivals = [arrival for parcel in batch for arrival in parcel.arrivals]
