@@ -1,26 +1,32 @@
 """What the embedded telemetry store costs: append, bytes per value, and reading back.
 
-    python -m benchmarks.storage                # 24 h of 12 metrics every 10 s for 300 devices
-    python -m benchmarks.storage --full 5000    # for all: 518 million values, some minutes
+    python -m benchmarks.storage             # 2-4 minutes, most of it paced at 2,000 rows a second
 
-The others of 5,000 devices report every 10 minutes. Values have 1 to 3 decimals, noise and a swing.
+Three files. *History*: a few devices have 30 days of 12 metrics every 10 s, 5,000 have some
+readings; what is read back is read from here. *Fleet*: 5,000 devices report by turns, flat out
+until chunks are sealed, then at 2,000 rows a second while they are, then flat out in batches as
+large as the committer makes them. *Bare*: appends without sealing. Values have 1 to 3 decimals,
+noise and a swing. Reads are timed on everything that is in memory and in chunks, by a seeded order.
 """
 
 import argparse
 import gc
+import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from equipment.reading import Batch, Block
+from equipment.reading import Batch, Block, Floats, Ints
 from storage.interface import Checkpoint
 from storage.sqlite import SqliteTelemetry
 
+Table = list[tuple[str, str]]
 T0, HOUR, DAY = 1_790_000_000_000, 3_600_000, 86_400_000
 SIGNALS = (  # name, nominal, noise, swing, decimals
     ("reaction_bath_temp", 37.0, 0.03, 0.03, 2),
@@ -42,121 +48,194 @@ NOMINAL, NOISE, SWING = NOMINAL.astype(float), NOISE.astype(float), SWING.astype
 SHIFT = 10.0 ** DECIMALS.astype(int)
 
 
-def batch(devices: np.ndarray, at: int, rng: np.random.Generator) -> Batch:
-    """One row of every device of ``devices``, within a period of 10 s after ``at``."""
-    n = len(devices)
-    swing = np.sin(2 * np.pi * (at % DAY) / DAY)
-    values = NOMINAL + SWING * swing + NOISE * rng.standard_normal((n, len(METRICS)))
-    return Batch(
-        [
-            Block(
-                metrics=METRICS,
-                devices=[f"CHEM-{i:05d}" for i in devices],
-                at_ms=T0 + at + devices * 2,
-                values=np.rint(values * SHIFT) / SHIFT,
-                boots=["7f3a"] * n,
-                seqs=np.full(n, at // 10_000, np.int64),
-                lateness=np.zeros(n, np.int8),
-            )
-        ]
-    )
+def values(at: Ints, rng: np.random.Generator) -> Floats:
+    """Values of all metrics at the instants ``at``, ms after T0."""
+    swing = np.sin(2 * np.pi * (at % DAY) / DAY)[:, np.newaxis]
+    noise = rng.standard_normal((len(at), len(METRICS)))
+    return np.rint((NOMINAL + SWING * swing + NOISE * noise) * SHIFT) / SHIFT
 
 
-def day(full: int, devices: int, hours: float) -> Iterator[Batch]:
-    """A day: the first ``full`` devices every 10 s, the others every 10 min."""
+def batch(devices: Ints, at: Ints, rng: np.random.Generator) -> Batch:
+    """One row of device ``devices[i]`` at ``at[i]`` ms after T0 each."""
+    n, names = len(devices), [f"CHEM-{i:05d}" for i in devices.tolist()]
+    false = np.zeros(n, np.bool_)
+    rows = values(at, rng)
+    return Batch([Block(METRICS, names, T0 + at, rows, ["7f3a"] * n, at // 10_000, false)])
+
+
+def history(few: int, devices: int, days: int) -> Iterator[Batch]:
+    """``few`` devices report every 10 s, the others once an hour."""
     rng = np.random.default_rng(1)
-    for at in range(0, int(hours * HOUR), 10_000):
-        slot = (at // 10_000) % 60
-        sparse = np.arange(full + slot, devices, 60)
-        yield batch(np.concatenate((np.arange(full), sparse)), at, rng)
+    for start in range(0, days * DAY, HOUR):
+        at = np.repeat(np.arange(start, start + HOUR, 10_000), few)
+        yield batch(np.tile(np.arange(few), len(at) // few), at, rng)
+        if start >= (days - 1) * DAY:
+            yield batch(np.arange(few, devices), start + np.arange(few, devices), rng)
 
 
-def timed(work: Callable[[], object], times: int = 20) -> str:
-    took = []
-    for _ in range(times):
-        began = time.perf_counter()
+class Fleet:
+    """Rows of ``devices`` devices by turns, one every 2.5 s of each."""
+
+    def __init__(self, devices: int) -> None:
+        self._devices, self._row = devices, 0
+        self._rng = np.random.default_rng(2)
+
+    def next(self, rows: int) -> Batch:
+        """Return the next ``rows`` rows."""
+        row = np.arange(self._row, self._row + rows)
+        self._row += rows
+        return batch(row % self._devices, row // self._devices * 2_500, self._rng)
+
+
+class Took(NamedTuple):
+    """How long each of some calls took: wall and CPU time, s."""
+
+    wall: list[float]
+    cpu: list[float]
+
+    def time(self, work: Callable[[], object]) -> None:
+        """Add a call of ``work``."""
+        wall, cpu = time.perf_counter(), time.thread_time()
         work()
-        took.append((time.perf_counter() - began) * 1e3)
-    return f"p50 {np.percentile(took, 50):.2f} ms, worst of {times} {max(took):.2f} ms"
+        self.wall.append(time.perf_counter() - wall)
+        self.cpu.append(time.thread_time() - cpu)
 
-
-def fill(store: SqliteTelemetry, args: argparse.Namespace) -> list[tuple[str, str]]:
-    rows, cpu, walls = 0, 0.0, []
-    for made in day(args.full, args.devices, args.hours):
-        began, wall = time.process_time(), time.perf_counter()
-        id = store.append(made)
-        cpu += time.process_time() - began
-        walls.append((time.perf_counter() - wall) * 1e3)
-        rows += len(made.blocks[0])
-        if id % 100 == 0:
-            store.keep_checkpoint(Checkpoint(id - 10, b""))
-    return [
-        ("rows appended", f"{rows:,} of {len(METRICS)} metrics, {rows // len(walls)} per append"),
-        ("append, CPU per row, seals included", f"{cpu / rows * 1e6:.2f} us"),
-        ("append, ms", "p50 {:.1f}, p99 {:.1f}, worst {:.1f}".format(*spread(walls))),
-    ]
-
-
-def spread(walls: list[float]) -> tuple[float, float, float]:
-    return float(np.percentile(walls, 50)), float(np.percentile(walls, 99)), max(walls)
-
-
-def without_seals() -> list[tuple[str, str]]:
-    """The cost of a row in ``append`` alone: packed, committed, in memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "t.db"
-        with closing(SqliteTelemetry(path, chunk_rows=10**9, memory=2**40)) as store:
-            rng = np.random.default_rng(1)
-            made = [batch(np.arange(1000), at, rng) for at in range(0, 1_000_000, 10_000)]
-            began = time.process_time()
-            for one in made:
-                store.append(one)
-            cpu = time.process_time() - began
-    return [("append, CPU per row, without seals", f"{cpu / 100_000 * 1e6:.2f} us")]
-
-
-def size(store: SqliteTelemetry, path: Path, hours: float) -> list[tuple[str, str]]:
-    with store._tail.reading() as db:
-        chunks, blobs, rows = db.execute(
-            "SELECT count(*), sum(length(blob)), sum(n) FROM chunk"
-        ).fetchone()
-        tail = db.execute("SELECT coalesce(sum(length(blob)), 0) FROM tail").fetchone()[0]
-        pages, free, page = (
-            db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
+    def __str__(self) -> str:
+        p50, p99 = np.percentile(self.wall, (50, 99)) * 1e3
+        cpu, most = np.median(self.cpu) * 1e3, max(self.cpu) * 1e3
+        return (
+            f"p50 {p50:6.1f}  p99 {p99:6.1f}  worst {max(self.wall) * 1e3:6.1f} ms"
+            f"   CPU p50 {cpu:6.1f}  worst {most:6.1f} ms"
         )
-    values = rows * len(METRICS)
+
+
+def append(
+    store: SqliteTelemetry, batches: Iterable[Batch], *, every_s: float = 0.0, beside: Path
+) -> tuple[Took, Took]:
+    """Append ``batches``, one every ``every_s``, with checkpoints as the rules keep them.
+
+    After each one a page is written to ``beside`` and synchronised: what the disk takes for that
+    at the same time. Returns both.
+    """
+    appended, synchronised = Took([], []), Took([], [])
+    due = time.perf_counter()
+    with beside.open("wb") as file:
+
+        def write() -> None:
+            file.write(bytes(16_384))
+            file.flush()
+            os.fsync(file.fileno())
+
+        for number, made in enumerate(batches, 1):
+            time.sleep(max(0.0, due - time.perf_counter()))
+            due = max(due + every_s, time.perf_counter() - 1)
+            appended.time(lambda made=made: store.append(made))
+            if every_s:
+                synchronised.time(write)
+            if number % 20 == 0:
+                store.keep_checkpoint(Checkpoint(number - 2, b""))
+    return appended, synchronised
+
+
+def timed(work: Callable[[], object], times: int = 100) -> str:
+    took = Took([], [])
+    for _ in range(times):
+        took.time(work)
+    return str(took)
+
+
+def bare(folder: Path) -> Table:
+    """The cost of a row in ``append`` alone: packed, committed, in memory."""
+    with closing(SqliteTelemetry(folder / "bare.db", chunk_rows=10**9, memory=2**40)) as store:
+        fleet, beside = Fleet(1000), folder / "beside"
+        took, _ = append(store, [fleet.next(1000) for _ in range(100)], beside=beside)
+    return [("append, CPU per row, without sealing", f"{sum(took.cpu) / 100_000 * 1e6:.2f} us")]
+
+
+def fleet(folder: Path, args: argparse.Namespace) -> Table:
+    with closing(SqliteTelemetry(folder / "fleet.db")) as store:
+        fleet, beside = Fleet(args.devices), folder / "beside"
+        filling = (fleet.next(1000) for _ in range(args.fill // 1000))
+        filled, _ = append(store, filling, beside=beside)
+        pacing = (fleet.next(100) for _ in range(20 * args.seconds))
+        paced, synchronised = append(store, pacing, every_s=0.05, beside=beside)
+        flooding = (fleet.next(20_000) for _ in range(args.flat // 20_000))
+        flooded, _ = append(store, flooding, beside=beside)
+        gc.collect()
+        rows = args.fill + args.flat
+        return [
+            (f"append, {args.devices:,} devices, 1,000 rows, flat out", str(filled)),
+            ("append, 100 rows, 2,000 rows/s, sealing", str(paced)),
+            ("  a page written and synchronised beside it", str(synchronised)),
+            ("append, 20,000 rows, flat out, sealing", str(flooded)),
+            (
+                "append, CPU per row, sealing included",
+                f"{sum(filled.cpu + flooded.cpu) / rows * 1e6:.2f} us",
+            ),
+            (
+                "file and log",
+                f"{megabytes(folder, 'fleet.db')}, {megabytes(folder, 'fleet.db-wal')}",
+            ),
+            *size(store),
+        ]
+
+
+def megabytes(folder: Path, name: str) -> str:
+    return f"{(folder / name).stat().st_size / 1e6:.0f} MB"
+
+
+def size(store: SqliteTelemetry) -> Table:
+    """Bytes per value: packed, with summaries, and the whole pages of chunks and indices."""
+    with store._tail.reading() as db:
+        chunks, rows, blobs, summaries = db.execute(
+            "SELECT count(*), sum(n), sum(length(blob)), total(length(summary)) FROM chunk"
+        ).fetchone()
+        pages = "SELECT sum(pgsize) FROM dbstat WHERE name IN ('chunk', 'chunk_of', 'device')"
+        (used,) = db.execute(pages).fetchone()
+    n = rows * len(METRICS)
     return [
-        ("chunks", f"{chunks:,}, {rows / chunks:.0f} rows each"),
-        ("bytes per sealed value", f"{blobs / values:.2f}"),
-        (
-            "bytes per value, pages of the file less tail and free",
-            f"{((pages - free) * page - tail) / values:.2f}",
-        ),
-        ("file", f"{path.stat().st_size / 1e6:.0f} MB, of it tail {tail / 1e6:.0f} MB"),
+        ("  chunks", f"{chunks:,}, {rows / chunks:.0f} rows each"),
+        ("  bytes per value, packed", f"{blobs / n:.2f}"),
+        ("  bytes per value, with summaries", f"{(blobs + summaries) / n:.2f}"),
+        ("  bytes per value, whole pages, indices", f"{used / n:.2f}"),
     ]
 
 
-def read(store: SqliteTelemetry, args: argparse.Namespace) -> list[tuple[str, str]]:
-    end = T0 + int(args.hours * HOUR)
-    rng = np.random.default_rng(2)
+def reads(folder: Path, args: argparse.Namespace) -> Table:
+    with closing(SqliteTelemetry(folder / "history.db")) as store:
+        append(store, history(args.few, args.devices, args.days), beside=folder / "beside")
+        gc.collect()
+        rng, end = np.random.default_rng(3), T0 + args.days * DAY
+        everyone = [f"CHEM-{i:05d}" for i in range(args.devices)]
 
-    def one() -> str:
-        return f"CHEM-{rng.integers(args.full):05d}"
+        def one() -> str:
+            return everyone[rng.integers(args.few)]
 
-    def raw(start: int, metrics: list[str] | None = None) -> Callable[[], object]:
-        return lambda: store.raw(one(), start, end, metrics)
+        def day() -> int:
+            return T0 + int(rng.integers((args.days - 1) * DAY))
 
-    everyone = [f"CHEM-{i:05d}" for i in range(args.devices)]
-    rows = len(store.raw("CHEM-00000", T0, end)["psu_24v"].at_ms)
-    window = ["wash_vacuum"], T0, end, 500
-    return [
-        (f"raw, {args.hours:g} h of one device, {rows} rows", timed(raw(T0), 100)),
-        ("raw, the same, one metric", timed(raw(T0, ["wash_vacuum"]), 100)),
-        ("raw, one hour", timed(raw(end - HOUR), 100)),
-        ("window, 500 points, one metric", timed(lambda: store.window(one(), *window), 100)),
-        (f"last of {args.devices} devices", timed(lambda: store.last(everyone))),
-    ]
+        def raw(length: int, metrics: Sequence[str] | None = None) -> Callable[[], object]:
+            return lambda: store.raw(one(), start := day(), start + length, metrics)
+
+        def window(metrics: Sequence[str]) -> Callable[[], object]:
+            return lambda: store.window(one(), metrics, T0 + 123_456, end, 500)
+
+        return [
+            (f"24 h of one of {args.few} devices, 12 metrics", timed(raw(DAY))),
+            ("24 h of one metric", timed(raw(DAY, METRICS[1:2]))),
+            ("one hour, 12 metrics", timed(raw(HOUR))),
+            (f"{args.days} d to 500 points, one metric", timed(window(METRICS[1:2]))),
+            (f"{args.days} d to 500 points, 12 metrics", timed(window(METRICS))),
+            (f"last of {args.devices:,} devices", timed(lambda: store.last(everyone))),
+            *size(store),
+        ]
+
+
+def open_again(folder: Path) -> Table:
+    began = time.perf_counter()
+    with closing(SqliteTelemetry(folder / "fleet.db")):
+        took = time.perf_counter() - began
+    return [("open the fleet's file again", f"{took * 1e3:.0f} ms")]
 
 
 def main() -> None:
@@ -164,24 +243,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--devices", type=int, default=5000)
-    parser.add_argument("--full", type=int, default=300)
-    parser.add_argument("--hours", type=float, default=24)
+    parser.add_argument("--few", type=int, default=3, help="devices that have --days of readings")
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--fill", type=int, default=700_000, help="rows before the paced ones")
+    parser.add_argument("--seconds", type=int, default=40, help="of 2,000 rows")
+    parser.add_argument("--flat", type=int, default=3_000_000, help="rows in batches of 20,000")
     parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        path = Path(folder) / "t.db"
-        table = without_seals()
-        with closing(SqliteTelemetry(path)) as store:
-            table += fill(store, args)
-            gc.collect()
-            table += size(store, path, args.hours) + read(store, args)
-        began = time.perf_counter()
-        with closing(SqliteTelemetry(path)):
-            table.append(("open again", f"{(time.perf_counter() - began) * 1e3:.0f} ms"))
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+        folder = Path(name)
+        for part in (
+            lambda: bare(folder),
+            lambda: fleet(folder, args),
+            lambda: open_again(folder),
+            lambda: reads(folder, args),
+        ):
+            for what, figure in part():
+                print(f"{what:48} {figure}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    table.append(("most memory", f"{peak:.0f} MB"))
-    for what, figure in table:
-        print(f"{what:58} {figure}")
+    print(f"{'most memory':48} {peak:.0f} MB")
 
 
 if __name__ == "__main__":

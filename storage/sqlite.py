@@ -30,7 +30,7 @@ from storage.tail import Tail, insert, newest, prune
 
 _LONGEST_ROWS: Final = 4096
 _FORGOTTEN_AT_ONCE: Final = 100
-_SEALING_S: Final = 0.05
+_SEALING_S: Final = 0.04
 _CHUNKS: Final = """
 CREATE TABLE IF NOT EXISTS chunk(
     id INTEGER PRIMARY KEY, device TEXT NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,
@@ -173,7 +173,11 @@ class SqliteTelemetry:
         ).fetchone()
         if row is None:
             return None
-        values = (*self._columns(merged([decode(row[1]), readings])), row[0])
+        readings = merged([decode(row[1]), readings])
+        if _span(readings)[2] >= self._full_rows:  # at the end of the table, rows fill their pages
+            db.execute("DELETE FROM chunk WHERE id = ?", row[:1])
+            return self._inserted(db, device, readings)
+        values = (*self._columns(readings), row[0])
         db.execute(
             "UPDATE chunk SET t0 = ?, t1 = ?, n = ?, summary = ?, blob = ? WHERE id = ?", values
         )
