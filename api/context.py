@@ -61,6 +61,7 @@ class Traffic(NamedTuple):
     failures: int = 0
     rows: Mapping[str, int] = {}
     wrong_clocks: int = 0
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

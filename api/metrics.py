@@ -40,6 +40,11 @@ def exposition(
                     "fieldcare_wrong_clocks", "Devices whose clock is wrong", traffic.wrong_clocks
                 ),
                 CounterMetricFamily(
+                    "fieldcare_readings_not_judged",
+                    "Readings that came after newer ones were judged",
+                    traffic.not_judged,
+                ),
+                CounterMetricFamily(
                     "fieldcare_batches", "Batches committed since the start", traffic.batches
                 ),
                 CounterMetricFamily(

@@ -195,6 +195,11 @@ class Ingest:
         """Return the alarms of the devices whose clock is wrong."""
         return self._intake.clocks.active()
 
+    @property
+    def not_judged(self) -> int:
+        """How many readings came after newer ones of their metric were judged."""
+        return self._bank.not_newer
+
     def rows(self) -> Mapping[str, int]:
         """Return how many rows came in which way."""
         return dict(zip(LATENESS, self._intake.clocks.rows(), strict=True))

@@ -39,6 +39,7 @@ def traffic(ingest: Ingest, committer: Committer) -> Traffic:
         failures=committer.failures,
         rows=ingest.rows(),
         wrong_clocks=len(ingest.wrong_clocks()),
+        not_judged=ingest.not_judged,
     )
 
 
