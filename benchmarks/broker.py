@@ -37,7 +37,6 @@ def collect(folder: str, url: str) -> None:
     collecting = Collecting(conf, desk_of(conf, stores, wall_clock))
     collecting.start()
     serve(0, lambda: collecting.committer.messages)
-    print("batches", collecting.committer.batches, file=sys.stderr)
     collecting.stop()
     stores.close()
 

@@ -44,15 +44,17 @@ class News:
         *,
         models: Mapping[str, DeviceModel],
         share: Shard | None = None,
+        hear: Callable[[], None] = lambda: None,
     ) -> None:
         """What is on record at this moment is known to the ``ingest``; it hears what follows.
 
         Of several collectors each hears of its ``share`` of the sites. Replays are taken up by the
-        collector of the device that is named, by the first one where none is.
+        collector of the device that is named, by the first one where none is. ``hear`` is called
+        when devices have changed, to listen at new sites too.
         """
         self._share = share or Shard()
         self._office, self._ingest, self._committer = office, ingest, committer
-        self._models, self._cut = models, cut
+        self._models, self._cut, self._hear = models, cut, hear
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="news", daemon=True)
         self._cuts: dict[str, datetime] = {}  # when an old secret stops to hold
@@ -128,12 +130,18 @@ class News:
             self._take_up_credential(work, user)
 
     def _take_up_devices(self, work: Work) -> None:
-        for device in work.shelf(Device).find(limit=_MANY):
-            registered = Registered(device.model, device.site)
-            ours = device.model in self._models and self._share.has(device.site)
-            if ours and self.known.get(device.id) != registered:
-                self.known[device.id] = registered
-                self._ingest.register(device.id, registered)
+        found = {
+            device.id: Registered(device.model, device.site)
+            for device in work.shelf(Device).find(limit=_MANY)
+            if device.model in self._models and self._share.has(device.site)
+        }
+        for id, registered in found.items():
+            if self.known.get(id) != registered:
+                self._ingest.register(id, registered)
+        for id in self.known.keys() - found.keys():  # gone, or moved to the share of another
+            self._ingest.forget(id)
+        self.known = found
+        self._hear()
 
     def _take_up_replays(self, work: Work) -> None:
         asked = open_replays(work)

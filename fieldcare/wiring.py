@@ -187,10 +187,16 @@ class Collecting:
         self._office, self._settings = office, settings
         self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
         self.letterbox = Letterbox(self.committer, authenticator(office.records, office.now))
-        self.news = News(
-            office, self.ingest, self.committer, self._cut, models=models, share=self._shard
-        )
         self._listener: Endpoint | Broker | None = None
+        self.news = News(
+            office,
+            self.ingest,
+            self.committer,
+            self._cut,
+            models=models,
+            share=self._shard,
+            hear=self._hear,
+        )
 
     def _listen(self) -> Endpoint | Broker:
         settings = self._settings
@@ -218,6 +224,11 @@ class Collecting:
     def _filters(self) -> Sequence[str]:
         with self._office.records.read() as work:
             return self._shard.filters(site.id for site in work.shelf(Site).find(limit=_MANY))
+
+    def _hear(self) -> None:
+        """Subscribe to sites that are new on record."""
+        if isinstance(self._listener, Broker):
+            self._listener.subscribe(self._filters())
 
     @property
     def port(self) -> int:

@@ -13,8 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aftersales.access import Role
+from aftersales.machine import By
 from aftersales.ticket import Ticket
 from collector.shard import Shard
+from desk.register import add_device
 from equipment.device import Device, Site
 from equipment.words import Words
 from fieldcare.clock import wall_clock
@@ -30,6 +33,7 @@ from tests.servers import Mosquitto, mosquitto, program, stop
 WITHIN_S = 60.0
 SITES = {n: next(s for s in (f"S{i:03d}" for i in range(99)) if Shard(n, 2).has(s)) for n in (1, 2)}
 DEVICES = {n: f"CHEM-{n}" for n in (1, 2)}
+NEW_SITE, NEW_DEVICE = next(f"N{i}" for i in range(99) if Shard(1, 2).has(f"N{i}")), "CHEM-3"
 
 
 @contextmanager
@@ -65,17 +69,23 @@ def put_on_record(records: Records) -> None:
             work.shelf(Device).put(Device(DEVICES[number], site, "CHEM", DEVICES[number]))
 
 
-def publish(broker: Mosquitto, number: int, first: int = 0) -> None:
+def add_at_a_new_site(records: Records) -> None:
+    site = Site(NEW_SITE, "C001", Words("医院", "hospital"), 30.66, 104.07)
+    device = Device(NEW_DEVICE, NEW_SITE, "CHEM", NEW_DEVICE)
+    add_device(records, device, site, By("dv", Role.DV, wall_clock()))
+
+
+def publish(broker: Mosquitto, device: str, site: str) -> None:
     """Publish half an hour of a vacuum that is too weak all the time."""
-    device, start = DEVICES[number], wall_clock() - timedelta(minutes=30)
+    start = wall_clock() - timedelta(minutes=30)
     start_ms = int(start.timestamp() * 1000)
     lines = "".join(
         json.dumps({"b": "b", "s": n, "t": start_ms + n * 60_000, "m": {"wash_vacuum": -50.0}})
         + "\n"
-        for n in range(first, first + 30)
+        for n in range(30)
     )
     command = [program("mosquitto_pub"), "-p", str(broker.port), "-u", device, "-P", "secret"]
-    command += ["-q", "1", "-t", f"fc/v1/{SITES[number]}/{device}/tele", "-l"]
+    command += ["-q", "1", "-t", f"fc/v1/{site}/{device}/tele", "-l"]
     subprocess.run(command, input=lines, text=True, check=True, timeout=30)
 
 
@@ -104,7 +114,7 @@ def heard(number: int, folder: Path, settings: dict[str, str]) -> set[str]:
 def test_two_collectors_share_the_sites_and_leave_each_others_alarms_alone(tmp_path: Path) -> None:
     for folder in ("pg", "mq", "in"):
         (tmp_path / folder).mkdir()
-    users = {"fieldcare": "collects"} | dict.fromkeys(DEVICES.values(), "secret")
+    users = {"fieldcare": "collects"} | dict.fromkeys((*DEVICES.values(), NEW_DEVICE), "secret")
     with ExitStack() as stack:
         broker = stack.enter_context(mosquitto(tmp_path / "mq", **users))
         url = stack.enter_context(postgres(tmp_path / "pg"))
@@ -120,12 +130,19 @@ def test_two_collectors_share_the_sites_and_leave_each_others_alarms_alone(tmp_p
         }
         with collector(2, tmp_path, settings):
             with collector(1, tmp_path, settings):
-                for number in DEVICES:
-                    publish(broker, number)
+                for number, device in DEVICES.items():
+                    publish(broker, device, SITES[number])
                 until(lambda: raised(records) == set(DEVICES.values()))
             with collector(1, tmp_path, settings):
                 assert raised(records) == set(DEVICES.values())
-        assert [heard(n, tmp_path, settings) for n in (1, 2)] == [{DEVICES[1]}, {DEVICES[2]}]
+                add_at_a_new_site(records)
+                until(
+                    lambda: publish(broker, NEW_DEVICE, NEW_SITE) or NEW_DEVICE in raised(records)
+                )
+        assert [heard(n, tmp_path, settings) for n in (1, 2)] == [
+            {DEVICES[1], NEW_DEVICE},
+            {DEVICES[2]},
+        ]
         with records.read() as work:
             tickets = work.shelf(Ticket).find()
-    assert sorted(ticket.number for ticket in tickets) == ["T-000001", "T-000002"]
+    assert sorted(t.number for t in tickets) == ["T-000001", "T-000002", "T-000003"]
