@@ -15,6 +15,9 @@ from storage.register import Register
 
 _FARTHEST_MS: Final = 9_223_372_036_000
 _NEWEST_WITHIN: Final = "7d"
+_NEWEST_AHEAD: Final = (
+    "5m"  # a device whose clock is further ahead must not hide what it says later
+)
 _ROWS: Final = (
     20  # a device says its metrics in several messages; the newest rows together have them
 )
@@ -61,7 +64,8 @@ class Queries:
         for model, mine in sorted(models.items()):
             named = f" AND {one_of(mine)}" if len(mine) <= _NAMED_AT_MOST else ""
             for answer in self._link.ask(
-                f"SELECT * FROM {quoted(model)} WHERE time >= now() - {_NEWEST_WITHIN}{named}"
+                f"SELECT * FROM {quoted(model)} WHERE time >= now() - {_NEWEST_WITHIN}"
+                f" AND time <= now() + {_NEWEST_AHEAD}{named}"
                 f' GROUP BY "device" ORDER BY time DESC LIMIT {_ROWS}'
             ):
                 found[answer.tags.get("device", "")] = {

@@ -1,5 +1,6 @@
 """A server that comes and goes: the spool keeps, the forwarder catches up, in order."""
 
+import time
 import uuid
 from contextlib import closing
 
@@ -129,6 +130,15 @@ def test_an_answer_that_is_not_one_is_said_to_be_so(server, tmp_path):
         pytest.raises(StorageError, match="not an answer"),
     ):
         store.raw("A", *EVER)
+
+
+def test_another_process_takes_no_reading_of_the_future_for_the_newest(server, tmp_path):
+    ago = round(time.time() * 1000) - T0
+    with closing(InfluxTelemetry(server, tmp_path / "spool", register)) as store:
+        store.append(readings(("A", ago - 1000, 1.0), ("A", ago + 3_600_000, 2.0)))
+        settle(store)
+    with closing(InfluxReader(server, register)) as reader:
+        assert reader.last(["A"]) == {"A": {"temp": (T0 + ago - 1000, 1.0)}}
 
 
 def test_another_process_sees_what_the_collector_forwarded(server, tmp_path):
