@@ -1,7 +1,9 @@
-"""Forward: one thread writes what is in the spool to the server, in order, until it has it.
+"""Forward: a thread writes what is in the spool to the server until it has it, in order per device.
 
-A server that cannot is asked again, after as long as it says or a growing pause. Lines that it will
-never take are found, set aside with its reason, and the rest goes on.
+A large group of batches is written over two connections, the lines of a device over one of them,
+while the next group is read. A server that cannot is asked again, after as long as it says or a
+growing pause. Lines that it will never take are found, set aside with its reason, and the rest goes
+on.
 """
 
 import logging
@@ -9,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, NamedTuple
 
 import msgspec
@@ -25,7 +28,9 @@ from storage.tail import StorageError
 
 log = logging.getLogger(__name__)
 
-LINES_AT_ONCE: Final = 5000
+LINES_AT_ONCE: Final = 10_000
+_LINES_FOR_TWO_WAYS: Final = 2000
+_ENOUGH: Final = 0.8  # the last batch that is taken would often begin another request
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
 _PLACE_KEPT_EVERY_S: Final = 1.0
@@ -36,7 +41,10 @@ class Group(NamedTuple):
 
     upto: int
     batches: Sequence[Batch]
-    todo: deque[list[str]]
+    todo: Sequence[deque[bytes]]
+
+    def __len__(self) -> int:
+        return sum(map(_size, self.batches))
 
 
 class Forwarder:
@@ -47,7 +55,7 @@ class Forwarder:
     def __init__(
         self,
         spool: Spool,
-        link: Link,
+        links: Sequence[Link],
         lines: Lines,
         refused: RefusedLines,
         *,
@@ -55,11 +63,14 @@ class Forwarder:
         keep: Callable[[], None],
         linger_s: float = 0.25,
     ) -> None:
-        self._spool, self._link, self._lines, self._refused = spool, link, lines, refused
+        self._spool, self._links, self._lines, self._refused = spool, links, lines, refused
         self._sent, self._keep, self._linger_s = sent, keep, linger_s
         self._read_upto = spool.cursor
         self._records: Iterator[Record] = iter(())
         self._pending: Group | None = None
+        self._ahead: Group | None = None
+        self._writers = ThreadPoolExecutor(len(links), "influx-writer")
+        self._setting_aside = threading.Lock()
         self._most_lines = LINES_AT_ONCE
         self._kept_at = 0.0
         self._closing, self._work = threading.Event(), threading.Event()
@@ -80,6 +91,7 @@ class Forwarder:
         self._closing.set()
         self._work.set()
         self._thread.join()
+        self._writers.shutdown()
 
     def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -113,12 +125,14 @@ class Forwarder:
 
     def _forward_some(self) -> bool | None:
         """Write the next group; return whether it was a full one, None when there was none."""
-        group = self._pending or self._next_group()
+        group = self._pending or self._ahead or self._next_group()
         if group is None:
             self._keep_place(at_once=True)
             return None
+        if group is self._ahead:
+            self._ahead = None
         self._pending = group
-        self._write(group.todo)
+        self._write(group)
         self._sent(group)
         self._spool.advance(group.upto)
         self._pending = None
@@ -126,7 +140,7 @@ class Forwarder:
             log.info("the server takes readings again", extra={"upto": group.upto})
             self.why = ""
         self._keep_place()
-        return sum(map(_size, group.batches)) >= self._most_lines
+        return len(group) >= _ENOUGH * self._most_lines
 
     def _keep_place(self, *, at_once: bool = False) -> None:
         now = time.monotonic()
@@ -143,6 +157,18 @@ class Forwarder:
     # --- read ---
 
     def _next_group(self) -> Group | None:
+        """Read the next group, None when there is nothing; what fails is read again."""
+        try:
+            group = self._read_group()
+        except Exception:
+            self._records = iter(())
+            raise
+        if group.upto == self._read_upto:
+            return None
+        self._read_upto = group.upto
+        return group
+
+    def _read_group(self) -> Group:
         batches: list[Batch] = []
         rows, upto = 0, self._read_upto
         for record in self._unread():
@@ -151,15 +177,11 @@ class Forwarder:
             if batch is not None:
                 batches.append(batch)
                 rows += _size(batch)
-            if rows >= self._most_lines:
+            if rows >= _ENOUGH * self._most_lines:
                 break
-        if upto == self._read_upto:
-            return None
-        self._read_upto = upto
-        lines = [line for batch in batches for line in self._lines.of(batch)]
-        cuts = range(0, len(lines), self._most_lines)
-        pieces = [lines[start : start + self._most_lines] for start in cuts]
-        return Group(upto, batches, deque(pieces))
+        ways = len(self._links) if rows >= _LINES_FOR_TWO_WAYS else 1
+        shares = self._lines.shared(batches, ways)
+        return Group(upto, batches, [_pieces(share, self._most_lines) for share in shares])
 
     def _unread(self) -> Iterator[Record]:
         """Yield what was not read yet; what came since the last look is in a second one."""
@@ -176,51 +198,79 @@ class Forwarder:
 
     # --- write ---
 
-    def _write(self, todo: deque[list[str]]) -> None:
+    def _write(self, group: Group) -> None:
+        """Write what is left of ``group``; read the next one meanwhile, if there is so much."""
+        ways = zip(self._links, group.todo, strict=False)
+        writing = [self._writers.submit(self._write_pieces, *way) for way in ways]
+        try:
+            if self._ahead is None and len(group) >= _LINES_FOR_TWO_WAYS:
+                self._ahead = self._next_group()
+        finally:
+            wait(writing)
+        for written in writing:
+            written.result()
+
+    def _write_pieces(self, link: Link, todo: deque[bytes]) -> None:
         """Write the pieces of ``todo`` in order; what is left of it when this raises is not yet."""
         while todo:
             piece = todo[0]
             try:
-                self._link.write("\n".join(piece).encode())
+                link.write(piece)
             except TooLarge as error:
-                self._most_lines = max(1, min(self._most_lines, len(piece) // 2))
-                self._cut(todo, str(error))
+                lines = _lines(piece)
+                self._most_lines = max(1, min(self._most_lines, len(lines) // 2))
+                self._cut(todo, lines, str(error))
             except Refused as error:
                 self._sort_out(todo, str(error))
             else:
                 todo.popleft()
 
-    def _sort_out(self, todo: deque[list[str]], answer: str) -> None:
+    def _sort_out(self, todo: deque[bytes], answer: str) -> None:
         """Set aside the lines that the server's answer is about, or look for them by halves."""
-        piece = todo[0]
         if only_forgotten(answer):
             log.warning("the server keeps no readings that old", extra={"why": said(answer)})
             todo.popleft()
             return
-        bad = blamed(answer, piece)
+        lines = _lines(todo[0])
+        bad = blamed(answer, lines)
         if not bad:
-            self._cut(todo, said(answer))
+            self._cut(todo, lines, said(answer))
             return
-        self._set_aside([piece[place] for place in sorted(bad)], said(answer))
+        self._set_aside([lines[place] for place in sorted(bad)], said(answer))
         todo.popleft()
-        good = [line for place, line in enumerate(piece) if place not in bad]
+        good = [line for place, line in enumerate(lines) if place not in bad]
         if good:
-            todo.appendleft(good)
+            todo.appendleft(_piece(good))
 
-    def _cut(self, todo: deque[list[str]], why: str) -> None:
+    def _cut(self, todo: deque[bytes], lines: Sequence[str], why: str) -> None:
         """Make two pieces of the first; a single line that is refused is set aside."""
-        piece = todo[0]
-        half = len(piece) // 2
+        half = len(lines) // 2
         if not half:
-            self._set_aside(piece, why)
+            self._set_aside(lines, why)
         todo.popleft()
         if half:
-            todo.extendleft([piece[half:], piece[:half]])
+            todo.extendleft([_piece(lines[half:]), _piece(lines[:half])])
 
     def _set_aside(self, lines: Sequence[str], why: str) -> None:
-        self._refused.put(lines, why, int(time.time() * 1000))
-        self.refused += len(lines)
+        with self._setting_aside:
+            self._refused.put(lines, why, int(time.time() * 1000))
+            self.refused += len(lines)
         log.error("the server refused readings", extra={"lines": len(lines), "why": why})
+
+
+def _pieces(lines: list[str], most: int) -> deque[bytes]:
+    """Cut ``lines`` into as few equal pieces of at most ``most`` as there can be."""
+    size = -(-len(lines) // max(1, -(-len(lines) // most)))
+    starts = range(0, len(lines), size or 1)
+    return deque(_piece(lines[start : start + size]) for start in starts)
+
+
+def _piece(lines: Sequence[str]) -> bytes:
+    return "\n".join(lines).encode()
+
+
+def _lines(piece: bytes) -> list[str]:
+    return piece.decode().split("\n")
 
 
 def _size(batch: Batch) -> int:

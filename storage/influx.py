@@ -38,6 +38,7 @@ SPOOL_BYTES: Final = 2**33
 _GENERATIONS: Final = 4
 _NOTES_AT_HAND: Final = 20_000
 _SEGMENTS_READ_AT_START: Final = 4
+_CONNECTIONS: Final = 2
 _BUSY_BATCHES: Final = 1000
 
 
@@ -76,12 +77,13 @@ class InfluxTelemetry:
         self._load()
         self._dirty_kept = self._spool.get("dirty")
         self._dirty = DirtyHours(self._dirty_kept)
-        self._link, self._rollup_link = Link(server), Link(server, server.rollups)
-        self._queries = Queries(self._link, register)
-        self._windows = WindowQueries(self._link, self._rollup_link, register)
+        self._links = [Link(server) for _ in range(_CONNECTIONS)]
+        self._rollup_link = Link(server, server.rollups)
+        self._queries = Queries(self._links[0], register)
+        self._windows = WindowQueries(self._links[0], self._rollup_link, register)
         self._forwarder = Forwarder(
             self._spool,
-            self._link,
+            self._links,
             Lines(register),
             RefusedLines(folder),
             sent=self._let_go,
@@ -253,6 +255,6 @@ class InfluxTelemetry:
             self._keep_place()
         except StorageError as error:  # some of it is sent and rolled up again
             log.warning("the place in the spool is not kept", extra={"why": str(error)})
-        self._link.close()
-        self._rollup_link.close()
+        for link in (*self._links, self._rollup_link):
+            link.close()
         self._spool.close()

@@ -87,8 +87,9 @@ class WindowQueries:
 
     def _rolled_between(self, model: str, asked: _Range) -> tuple[int, int] | None:
         """Return the oldest and the newest hour within ``asked`` that is rolled up."""
+        counts = ", ".join(quoted(f"{metric}_count") for metric in asked.metrics)
         hours = (
-            f"SELECT * FROM {quoted(model + HOURS)} WHERE {one_of([asked.device])}"
+            f"SELECT {counts} FROM {quoted(model + HOURS)} WHERE {one_of([asked.device])}"
             f" AND {within(asked.start, asked.end)} ORDER BY time"
         )
         answers = self._rollups.ask(f"{hours} ASC LIMIT 1; {hours} DESC LIMIT 1")

@@ -7,14 +7,14 @@ point.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from equipment.reading import Batch, Block, Note
 from storage.batches import body_text
-from storage.register import Register, Standing
+from storage.register import Register
 
 NOTES: Final = "note"
 _WITHIN_MS: Final = 1_000_000
@@ -37,31 +37,26 @@ class Lines:
 
     def __init__(self, register: Register) -> None:
         self._register = register
-        self._heads: dict[tuple[str, Standing], str] = {}
 
-    def of(self, batch: Batch) -> list[str]:
-        """Return a line per row and per note, in the order of writing."""
-        lines = [line for block in batch.blocks for line in self._rows(block)]
-        return lines + [self._note(note) for note in batch.notes]
+    def shared(self, batches: Iterable[Batch], ways: int) -> list[list[str]]:
+        """Return a line per row and per note in the order of writing, in so many shares.
 
-    def _rows(self, block: Block) -> Iterable[str]:
-        fields = ",".join(name(metric).replace("%", "%%") + "=%s" for metric in block.metrics)
-        template = f"%s{fields} %d000000"
-        digits = iter(numbers(block.values.ravel().tolist()))
-        rows = zip(*[digits] * len(block.metrics), strict=True)
-        heads = map(self._head, block.devices)
-        together = zip(heads, rows, block.at_ms.tolist(), strict=True)
-        return [template % (head, *row, at_ms) for head, row, at_ms in together]
+        The lines of a device are in one of them.
+        """
+        shares: list[list[str]] = [[] for _ in range(ways)]
+        heads = _Heads(self._head)
+        for batch in batches:
+            for block in batch.blocks:
+                for device, line in zip(block.devices, _rows(block, heads), strict=True):
+                    shares[hash(device) % ways].append(line)
+            for note in batch.notes:
+                shares[hash(note.device) % ways].append(self._note(note))
+        return shares
 
     def _head(self, device: str) -> str:
         standing = self._register(device)
-        try:
-            return self._heads[device, standing]
-        except KeyError:
-            model, site = name(standing.model), name(standing.site)
-            head = f"{model},site={site},device={name(device)},model={model} "
-            self._heads[device, standing] = head
-            return head
+        model, site = name(standing.model), name(standing.site)
+        return f"{model},site={site},device={name(device)},model={model} "
 
     def _note(self, note: Note) -> str:
         site = name(self._register(note.device).site)
@@ -71,6 +66,26 @@ class Lines:
             f"{NOTES},site={site},device={name(note.device)},kind={name(note.kind)} "
             f'body="{body}",boot="{boot}",seq={note.seq}i {at_ns}'
         )
+
+
+class _Heads(dict[str, str]):
+    """What the lines of a device begin with, made once for each."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        self._make = make
+
+    def __missing__(self, device: str) -> str:
+        head = self[device] = self._make(device)
+        return head
+
+
+def _rows(block: Block, heads: Mapping[str, str]) -> list[str]:
+    fields = ",".join(name(metric).replace("%", "%%") + "=%s" for metric in block.metrics)
+    template = f"%s{fields} %d000000"
+    digits = iter(numbers(block.values.ravel().tolist()))
+    rows = zip(*[digits] * len(block.metrics), strict=True)
+    together = zip(block.devices, rows, block.at_ms.tolist(), strict=True)
+    return [template % (heads[device], *row, at_ms) for device, row, at_ms in together]
 
 
 def _within_ms(note: Note) -> int:

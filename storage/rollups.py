@@ -12,7 +12,7 @@ from typing import Final
 
 from storage.buckets import Buckets, counted, gist
 from storage.dirty import HOUR_MS, DirtyHours
-from storage.influx_link import Link, Refused, Server
+from storage.influx_link import Link, Refused, Server, TooLarge
 from storage.influx_query import by_device
 from storage.interface import Series
 from storage.lines import aggregate_lines, name, numbers
@@ -25,7 +25,8 @@ MINUTE_MS: Final = 60_000
 MINUTES, HOURS = "_1m", "_1h"
 PARTS: Final = ("min", "max", "mean", "count")
 _DEVICES_AT_ONCE: Final = 10
-_BREATH_S: Final = 0.05
+_LINES_AT_ONCE: Final = 500
+_BREATH_S: Final = 0.02
 
 
 class RollUps:
@@ -65,7 +66,7 @@ class RollUps:
                 while not self._busy() and self._roll_next():
                     pass
                 self.why = ""
-            except (StorageError, Refused) as error:
+            except StorageError as error:
                 if str(error) != self.why:
                     log.warning("roll-ups wait", extra={"why": str(error)})
                 self.why = str(error)
@@ -107,9 +108,16 @@ class RollUps:
             tags = f",site={name(site)},device={name(device)},model={name(model)} "
             for suffix, width in ((MINUTES, MINUTE_MS), (HOURS, HOUR_MS)):
                 lines += rolled(name(model) + suffix + tags, readings, hour_ms, width)
-        if lines:
-            self._rollups.write("\n".join(lines).encode())
+        self._write(lines)
         self._closing.wait(_BREATH_S)
+
+    def _write(self, lines: Sequence[str]) -> None:
+        """Write ``lines``; what the server refuses for good must not hold up other hours."""
+        for start in range(0, len(lines), _LINES_AT_ONCE):
+            try:
+                self._rollups.write("\n".join(lines[start : start + _LINES_AT_ONCE]).encode())
+            except (Refused, TooLarge) as error:
+                log.error("the server refused roll-ups", extra={"why": str(error)})
 
 
 def rolled(head: str, readings: Mapping[str, Series], hour_ms: int, width: int) -> list[str]:

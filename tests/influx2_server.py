@@ -19,13 +19,14 @@ _START_S = 30.0
 
 
 class Influx2Server:
-    """A server that was set up once; ``add_bucket`` gives a test a place of its own."""
+    """A server, set up at its first start; ``add_bucket`` gives a test a place of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         self._folder = folder
         self._program = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_set_up = False
 
     def start(self, program: str) -> None:
         """Start it for the first time, and set it up."""
@@ -53,9 +54,12 @@ class Influx2Server:
         raise TimeoutError(f"influxd2 did not start: {(self._folder / 'log').read_text()[-2000:]}")
 
     def _set_up(self) -> None:
+        if self._is_set_up:
+            return
         first = {"username": "tests", "password": "long-enough", "bucket": "first"}
         asked = {**first, "org": ORG, "token": TOKEN}
         httpx.post(f"{self.url}/api/v2/setup", json=asked).raise_for_status()
+        self._is_set_up = True
 
     def add_bucket(self, name: str) -> None:
         authorised = {"Authorization": f"Token {TOKEN}"}

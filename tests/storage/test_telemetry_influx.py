@@ -1,5 +1,8 @@
 """A server that comes and goes: the spool keeps, the forwarder catches up, in order."""
 
+import random
+import subprocess
+import sys
 import time
 import uuid
 from contextlib import closing
@@ -189,3 +192,41 @@ def test_a_batch_that_nobody_can_read_is_set_aside_and_the_rest_goes_on(server, 
         assert [batch.id for batch in store.batches(0)] == [2]
     (aside,) = (tmp_path / "spool").glob("*.unreadable")
     assert aside.read_bytes() == b"not a batch"
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+from storage.influx import InfluxTelemetry
+from storage.influx_link import Server
+from tests.storage.given_influx import register
+from tests.storage.given_telemetry import readings
+url, bucket, folder = sys.argv[1:]
+how = {"linger_s": 0, "spool_bytes": 1_000_000}
+store = InfluxTelemetry(Server(url, bucket), Path(folder), register, **how)
+at = max([batch.id for batch in store.batches(0)], default=0)
+while True:
+    at += 1
+    assert store.append(readings(("A", at, 1.0), ("B", at, 2.0))) == at
+    print(at, flush=True)
+"""
+
+
+def test_every_acknowledged_reading_is_on_the_server_once_after_kills(server, tmp_path):
+    rng = random.Random(5)
+    command = [sys.executable, "-c", _CHILD, server.url, server.bucket, tmp_path / "spool"]
+    told = 0
+    for _ in range(5):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            for line in child.stdout:
+                told = int(line)
+                if rng.random() < 0.01:
+                    child.kill()
+            child.wait()
+    with closing(InfluxTelemetry(server, tmp_path / "spool", register)) as store:
+        settle(store)
+    with closing(InfluxReader(server, register)) as reader:
+        for device in "AB":
+            found = [at for at, _ in plain(reader.raw(device, *EVER))["temp"]]
+            assert found[:told] == list(range(1, told + 1))
+            assert len(found) in (told, told + 1)  # one may be kept and not told
