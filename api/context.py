@@ -19,6 +19,7 @@ from equipment.catalog import MODELS, DeviceModel
 from equipment.sequence import Tally
 from equipment.words import Words
 from health.clocks import Heard
+from storage.interface import Backlog
 
 COOKIE = "fieldcare_session"
 _DOING: dict[Action, Words] = {
@@ -47,10 +48,18 @@ class Demo:
     inject: Callable[[str, str], None]
 
 
-class Traffic(NamedTuple):
-    """What the collector of this process did so far.
+class Timed(NamedTuple):
+    """How long something took: (upper bound in s, how many took at most that), and in all."""
 
-    ``quarantined`` is by reason, ``rows`` by how they came in time, live, late, ...
+    buckets: Sequence[tuple[str, int]] = (("+Inf", 0),)
+    total_s: float = 0.0
+
+
+class Traffic(NamedTuple):
+    """What the collector of this process did so far, and what waits in it now.
+
+    ``quarantined`` is by reason, ``rows`` by how they came in time, live, late, ..., ``lag_s`` by
+    partition.
     """
 
     received: int = 0
@@ -62,12 +71,25 @@ class Traffic(NamedTuple):
     rows: Mapping[str, int] = {}
     wrong_clocks: int = 0
     not_judged: int = 0
+    committed: int = 0
+    acknowledged: int = 0
+    evicted: int = 0
+    turned_away: int = 0
+    connections: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+    storing: Timed = Timed()
+    acting: Timed = Timed()
+    backlog: Backlog = Backlog()
+    backlog_age_s: float = 0.0
+    lag_s: Mapping[int, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """What the process gives the API. ``parts`` returns what is not well, name -> reason.
+    """What the process gives the API. ``parts`` returns what does not run, name -> reason.
 
+    ``unready`` returns why it cannot do its work at the moment, though all of it may run.
     ``letterbox`` takes messages of devices; None where no collector runs.
     """
 
@@ -79,6 +101,7 @@ class Backstage:
     heard: Callable[[str], Heard | None] = lambda _device: None
     planning: Callable[[], bool] = lambda: False
     parts: Callable[[], dict[str, str]] = dict
+    unready: Callable[[], Mapping[str, Words]] = dict
     traffic: Callable[[], Traffic] = Traffic
     letterbox: HandingIn[Any] | None = None
 

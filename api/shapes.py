@@ -449,6 +449,13 @@ class InjectRequest(Shape):
     mode: Id
 
 
+class ReadyShape(Shape):
+    """Whether the process can do its work now; ``reasons`` says what keeps it, part by part."""
+
+    ok: bool
+    reasons: dict[str, Bilingual]
+
+
 class HealthShape(Shape):
     """Whether the process is well; ``parts`` names what is not."""
 

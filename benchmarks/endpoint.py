@@ -73,7 +73,7 @@ def serve(folder: str, devices: str, timed: str) -> None:
     collecting.start()
     print(collecting.port, flush=True)
     for line in sys.stdin:
-        endpoint: Any = collecting._listener
+        endpoint: Any = collecting.listener
         if line.strip() == "letters":
             for name in names:
                 endpoint.publish(f"fc/v1/H1/{name}/cmd", b"how are you?")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol
 
+from collector.histogram import Histogram
 from desk.arrival import Arrival, Sink
 from storage.mailbox import Change, Mailbox, MemoryMailbox
 
@@ -58,6 +59,8 @@ class Committer:
         self.messages = 0
         self.failures = 0
         self.failing = False
+        self.acknowledged = 0
+        self.storing, self.acting = Histogram(), Histogram()
 
     @property
     def mailbox(self) -> Mailbox:
@@ -119,15 +122,20 @@ class Committer:
     def _commit(self, batch: Sequence[Parcel]) -> None:
         arrivals = [arrival for parcel in batch for arrival in parcel.arrivals]
         changes = [change for parcel in batch for change in parcel.changes]
+        began = time.monotonic()
         kept = self._until_kept(self._sink.keep, arrivals) if arrivals else None
         if changes:
             self._until_kept(self._mailbox.write, changes)
+        self.storing.observe(time.monotonic() - began)
         self.batches += 1
         self.messages += len(arrivals)
         for source in dict.fromkeys(parcel.source for parcel in batch):
             self._tell(source, [p.receipt for p in batch if p.source is source])
+        self.acknowledged += len(arrivals)
         if arrivals:
+            began = time.monotonic()
             self._act(kept)
+            self.acting.observe(time.monotonic() - began)
 
     def _until_kept(self, keep: Callable[[Any], Any], what: Sequence[Any]) -> Any:
         """Ask the store until it takes ``what``: the very same object each time."""

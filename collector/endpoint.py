@@ -89,6 +89,7 @@ class Endpoint:
         self._full = False
         self._room = self.limits.connections
         self._turned_away = 0
+        self.refused = 0
 
     # -- from other threads
 
@@ -133,6 +134,19 @@ class Endpoint:
     def connected(self) -> int:
         """How many clients are connected."""
         return len(self._connections)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages and bytes that were taken and are not yet committed."""
+        messages, size = self._waiting
+        return messages, size
+
+    def answers(self, timeout_s: float = 2.0) -> bool:
+        """Return whether the loop still turns. Not to be called from it."""
+        turned = threading.Event()
+        with contextlib.suppress(RuntimeError):  # the loop is gone after stop
+            self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(timeout_s)
 
     # -- the loop
 
@@ -309,6 +323,7 @@ class Endpoint:
         if principal is None:
             reason = reason or Reason.BAD_CREDENTIALS
             facts = {"client": connect.client[:100], "user": connect.username}
+            self.refused += 1
             log.warning("client refused", extra={**facts, "reason": reason})
             connection.refuse(reason)
             return

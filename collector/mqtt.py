@@ -135,6 +135,17 @@ class Broker:
         """Whether messages can come at the moment."""
         return self._subscribed.is_set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs that connects, again and again."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages and bytes that were taken and are not yet committed."""
+        messages, size = self._waiting
+        return messages, size
+
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Send a request to a device."""
         self._client.publish(topic, payload, qos, retain)

@@ -80,6 +80,11 @@ class Ingest:
         """How many messages were refused, by reason."""
         return self._intake.quarantined
 
+    @property
+    def evicted(self) -> int:
+        """How many messages the full quarantine let go since the start."""
+        return self._ward.evicted
+
     def register(self, device: str, registered: Registered) -> None:
         """Take messages of a device that was added after the start, or moved."""
         self._news.put(lambda: self._register(device, registered))

@@ -24,6 +24,7 @@ from fieldcare.wiring import (
     backstage,
     desk_of,
     open_stores,
+    operations,
     planner,
     rounds,
     server,
@@ -55,12 +56,12 @@ def collect(
     """Only collect: messages in, durable, evaluated, tickets opened."""
     conf, stores, desk = _opened(data)
     collecting = Collecting(conf, desk)
-    with running([collecting, rounds(conf, desk)]):
+    stage = backstage(conf, desk, collecting=collecting)
+    with running([collecting, rounds(conf, desk), *operations(conf, stage)]):
         if http_port is None:
             wait_for_signal()
         else:
-            here = conf.model_copy(update={"http_port": http_port})
-            _serve(here, backstage(conf, desk, collecting=collecting))
+            _serve(conf.model_copy(update={"http_port": http_port}), stage)
     stores.close()
 
 
@@ -86,7 +87,9 @@ def plan(
     """Plan the open tickets now and print who goes where; --watch keeps at it."""
     conf, stores, desk = _opened(data, quiet=not watch, collects=False)
     if watch:
-        with running([planner(conf, desk)]):
+        planning = planner(conf, desk)
+        stage = backstage(conf, desk, planning=planning)
+        with running([planning, *operations(conf, stage)]):
             wait_for_signal()
     else:
         _plan_once(conf, desk)

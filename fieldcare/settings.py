@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     mqtt_port: int = Field(1883, ge=0, le=65535)
     http_host: str = "127.0.0.1"
     http_port: int = Field(8080, ge=0, le=65535)
+    ops_host: str = "127.0.0.1"
+    ops_port: int | None = Field(
+        None, ge=0, le=65535, description="health and metrics of collect and plan, without login"
+    )
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     mqtt_devices_ca: Path | None = Field(
@@ -55,6 +59,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _wide_needs_tls(self) -> "Settings":
+        if not _is_loopback(self.ops_host):
+            raise ValueError(f"ops_host={self.ops_host} listens beyond this machine without login")
         for name in ("http_host", "mqtt_host"):
             if not _is_loopback(getattr(self, name)) and not (
                 self.tls_certificate and self.tls_key

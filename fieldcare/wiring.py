@@ -18,7 +18,7 @@ import uvicorn
 
 from aftersales.workdays import china
 from api.app import create_app
-from api.context import Backstage, Demo, Traffic
+from api.context import Backstage, Demo
 from collector.address import Certificates
 from collector.admission import Principal, device_principal, gateway_principal
 from collector.committer import Committer
@@ -35,8 +35,9 @@ from equipment.credential import Credential, matches
 from equipment.device import Device, Site
 from fieldcare.clock import wall_clock
 from fieldcare.news import News
+from fieldcare.ops import OpsPort
 from fieldcare.planner import Planner
-from fieldcare.reporting import HttpServer, traffic, unwell
+from fieldcare.reporting import HttpServer, Watch
 from fieldcare.rounds import Rounds
 from fieldcare.settings import Settings, WrongSetting
 from health.bank import Bank
@@ -187,7 +188,7 @@ class Collecting:
         self._office, self._settings = office, settings
         self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
         self.letterbox = Letterbox(self.committer, authenticator(office.records, office.now))
-        self._listener: Endpoint | Broker | None = None
+        self.listener: Endpoint | Broker | None = None
         self.news = News(
             office,
             self.ingest,
@@ -227,13 +228,13 @@ class Collecting:
 
     def _hear(self) -> None:
         """Subscribe to sites that are new on record."""
-        if isinstance(self._listener, Broker):
-            self._listener.subscribe(self._filters())
+        if isinstance(self.listener, Broker):
+            self.listener.subscribe(self._filters())
 
     @property
     def port(self) -> int:
         """Where devices connect, 0 with a broker of its own."""
-        return self._listener.port if isinstance(self._listener, Endpoint) else 0
+        return self.listener.port if isinstance(self.listener, Endpoint) else 0
 
     def start(self) -> None:
         """Continue where the last process stopped, then listen."""
@@ -244,15 +245,15 @@ class Collecting:
         forgotten = clear_forgotten(self._office, self.ingest.active(), of=self._ours)
         log.info("rules resumed", extra={"batches_replayed": replayed, "forgotten": forgotten})
         self.committer.start()
-        self._listener = self._listen()
+        self.listener = self._listen()
         self.news.start()
 
     def _cut(self, user: str, forget: bool) -> None:
         """End what ``user`` has open: its credential holds no longer."""
-        if isinstance(self._listener, Endpoint):
-            self._listener.cut(user, forget=forget)
+        if isinstance(self.listener, Endpoint):
+            self.listener.cut(user, forget=forget)
             log.info("credential changed, connections cut", extra={"user": user})
-        elif self._listener is not None:
+        elif self.listener is not None:
             log.warning(
                 "credential changed: the broker needs its password file anew",
                 extra={"user": user, "command": "fieldcare device passwords FILE"},
@@ -261,8 +262,8 @@ class Collecting:
     def stop(self) -> None:
         """Take nothing new, keep and acknowledge what was taken, keep a checkpoint."""
         self.news.stop()
-        if self._listener is not None:
-            self._listener.stop()
+        if self.listener is not None:
+            self.listener.stop()
         if self.committer.stop():
             self.ingest.checkpoint()
 
@@ -308,7 +309,14 @@ def backstage(
     demo: Demo | None = None,
 ) -> Backstage:
     """Return what the API needs of the parts that run in this process."""
-    committer = collecting.committer if collecting else None
+    watch = Watch(
+        office,
+        ingest=collecting.ingest if collecting else None,
+        committer=collecting.committer if collecting else None,
+        listener=(lambda: collecting.listener) if collecting else lambda: None,
+        planner=planning,
+        others={"news": collecting.news} if collecting else {},
+    )
     return Backstage(
         office=office,
         speed=speed,
@@ -318,11 +326,17 @@ def backstage(
         heard=collecting.ingest.heard if collecting else lambda _device: None,
         letterbox=collecting.letterbox if collecting else None,
         planning=(lambda: planning.busy) if planning else lambda: False,
-        parts=partial(unwell, committer, planning),
-        traffic=partial(traffic, collecting.ingest, collecting.committer)
-        if collecting
-        else Traffic,
+        parts=watch.dead,
+        unready=watch.unready,
+        traffic=watch.traffic,
     )
+
+
+def operations(settings: Settings, stage: Backstage) -> list[Part]:
+    """Return the part that tells supervisor and scraper, if a port is set for it."""
+    if settings.ops_port is None:
+        return []
+    return [OpsPort(stage, settings.ops_host, settings.ops_port)]
 
 
 def server(settings: Settings, stage: Backstage) -> uvicorn.Server:

@@ -4,33 +4,34 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from aftersales.access import Action
-from aftersales.ticket import Ticket
 from api import shapes
 from api.context import Stage, door, signed_in_only
-from api.metrics import CONTENT_TYPE, exposition
+from api.metrics import CONTENT_TYPE, metrics
+from api.ops import health, readiness
 
 router = APIRouter(tags=["process"])
 
 
 @router.get("/healthz", responses={503: {"model": shapes.HealthShape}})
 def read_health(stage: Stage, response: Response) -> shapes.HealthShape:
-    """Return whether every part of the process is well; 503 when not."""
-    unwell = sorted(stage.parts())
-    response.status_code = 503 if unwell else 200
-    return shapes.HealthShape(ok=not unwell, parts=unwell)
+    """Return whether every part of the process runs; 503 when it should be started anew."""
+    told = health(stage)
+    response.status_code = 200 if told.ok else 503
+    return told
+
+
+@router.get("/readyz", responses={503: {"model": shapes.ReadyShape}})
+def read_readiness(stage: Stage, response: Response) -> shapes.ReadyShape:
+    """Return whether the process can do its work at the moment; 503 and why when not."""
+    told = readiness(stage)
+    response.status_code = 200 if told.ok else 503
+    return told
 
 
 @router.get("/metrics", response_class=PlainTextResponse, **door(Action.READ, "user"))
 def read_metrics(request: Request, stage: Stage) -> Response:
     """Return the counts of this process for Prometheus, to those who run it."""
-    with stage.office.records.read() as work:
-        open_tickets = work.shelf(Ticket).count(state="open")
-    text = exposition(
-        stage.traffic(),
-        open_tickets=open_tickets,
-        streams=len(request.app.state.changes),
-        unwell=stage.parts(),
-    )
+    text = metrics(stage, streams=len(request.app.state.changes))
     return Response(text, media_type=CONTENT_TYPE)
 
 

@@ -10,6 +10,7 @@ from tests.api import given_api
 OPEN = {
     ("post", "/api/v1/session"), ("delete", "/api/v1/session"),
     ("get", "/api/v1/session/hints"), ("get", "/api/v1/clock"), ("get", "/healthz"),
+    ("get", "/readyz"),
 }  # fmt: skip
 WITH_CREDENTIAL = {("post", "/api/v1/ingest")}
 EVERY_USER = {

@@ -14,7 +14,7 @@ from typing import Any
 from desk.arrival import Arrival
 from desk.office import Office
 from fieldcare.clock import wall_clock
-from fieldcare.settings import load
+from fieldcare.settings import Settings, load
 from fieldcare.wiring import Collecting, desk_of, open_stores
 from tests import given
 
@@ -92,9 +92,9 @@ def until(true: Callable[[], object]) -> None:
 
 
 @contextmanager
-def office(data: Path, *records: Any) -> Iterator[Office]:
+def office(data: Path, *records: Any, settings: Settings | None = None) -> Iterator[Office]:
     """Open the stores in ``data``, put ``records`` there, and close them."""
-    conf = load(data=data)
+    conf = settings or load(data=data)
     stores = open_stores(conf)
     try:
         with stores.records.begin() as work:

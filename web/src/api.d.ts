@@ -553,7 +553,7 @@ export interface paths {
         };
         /**
          * Read Health
-         * @description Return whether every part of the process is well; 503 when not.
+         * @description Return whether every part of the process runs; 503 when it should be started anew.
          */
         get: operations["read_health_healthz_get"];
         put?: never;
@@ -576,6 +576,26 @@ export interface paths {
          * @description Return the counts of this process for Prometheus, to those who run it.
          */
         get: operations["read_metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Readiness
+         * @description Return whether the process can do its work at the moment; 503 and why when not.
+         */
+        get: operations["read_readiness_readyz_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1355,6 +1375,18 @@ export interface components {
             unit: string;
             /** Value */
             value: number;
+        };
+        /**
+         * ReadyShape
+         * @description Whether the process can do its work now; ``reasons`` says what keeps it, part by part.
+         */
+        ReadyShape: {
+            /** Ok */
+            ok: boolean;
+            /** Reasons */
+            reasons: {
+                [key: string]: components["schemas"]["Bilingual"];
+            };
         };
         /**
          * ReplayRequest
@@ -3355,6 +3387,35 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_readiness_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadyShape"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadyShape"];
                 };
             };
         };
