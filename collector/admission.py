@@ -95,6 +95,7 @@ class Limits:
     queue: int = 1000
     queue_bytes: int = 16 * 1024 * 1024
     retained: int = 200_000
+    retained_bytes: int = 256 * 1024 * 1024
     retained_each: int = 32  # topics of one device
     session_s: int = 30 * 24 * 3600
     client_id: int = 256

@@ -86,7 +86,7 @@ class Endpoint:
         self._handed_in: list[Release] = []
         self._partial = 0  # bytes of packets that are not complete
         self._waiting = [0, 0]  # messages and bytes handed in and not yet committed
-        self._full = False
+        self._full = self._stopping = False
         self._room = self.limits.connections
         self._turned_away = 0
         self.refused = 0
@@ -181,7 +181,9 @@ class Endpoint:
         return server
 
     async def _close(self, timeout_s: float) -> None:
+        self._stopping = True
         self._server.close()
+        await asyncio.sleep(0)  # whoever was accepted just now is turned away
         for task in self._asking:
             task.cancel()
         for connection in self._connections:
@@ -197,12 +199,15 @@ class Endpoint:
             connection.part(Reason.SHUTTING_DOWN)
         while self._connections and self._loop.time() < until + timeout_s / 4:
             await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # the last sockets are closed in the next turns of the loop
         log.info("stopped listening", extra={"not_committed": self._waiting[0]})
 
     # -- what connections call
 
     def arrived(self, connection: Connection) -> bool:
         """Take note of a connection; return whether it may stay."""
+        if self._stopping:
+            return False
         if len(self._connections) >= self._room:
             if not self._turned_away:
                 log.error("too many connections", extra={"limit": self._room})

@@ -67,6 +67,7 @@ class Exchange:
         self.retained = box.retained
         self._mortal = {t for t, letter in box.retained.items() if letter.expires_at}
         self._retained_of = Counter(map(_speaker, box.retained))
+        self._retained_bytes = sum(len(letter.payload) for letter in box.retained.values())
         self.epoch = 0  # grows when what was known about topics of devices is void
         self._of_user: dict[str, dict[Client, Session]] = {}
         self._tree: Tree[Subscriber] = Tree()
@@ -281,21 +282,24 @@ class Exchange:
 
     def _retain(self, letter: Letter, effects: Effects) -> None:
         topic, speaker = letter.topic, _speaker(letter.topic)
-        there = topic in self.retained
-        if not letter.payload:
-            if not there:
-                return
-            del self.retained[topic]
-            self._retained_of[speaker] -= 1
-        else:
-            if not there and not self._may_retain(speaker):
-                log.warning("not retained, too many topics already", extra={"topic": topic[:200]})
-                return
-            self.retained[topic] = letter
-            self._retained_of[speaker] += not there
+        old = self.retained.get(topic)
+        if old is None and not letter.payload:
+            return
+        grows = len(letter.payload) - (len(old.payload) if old else 0)
+        if letter.payload and not self._may_retain(speaker, old is None, grows):
+            log.warning("not retained, too much is already", extra={"topic": topic[:200]})
+            return
         self._mortal.discard(topic)
-        if letter.payload and letter.expires_at:
-            self._mortal.add(topic)
+        if letter.payload:
+            self.retained[topic] = letter
+            if letter.expires_at:
+                self._mortal.add(topic)
+        else:
+            del self.retained[topic]
+        self._retained_bytes += grows
+        self._retained_of[speaker] += bool(letter.payload) - (old is not None)
+        if not self._retained_of[speaker]:
+            del self._retained_of[speaker]
         effects.changes.append(Retained(letter))
 
     def outlived(self, now: float, effects: Effects) -> None:
@@ -303,9 +307,12 @@ class Exchange:
         for topic in [t for t in self._mortal if self.retained[t].expires_at <= now]:
             self._retain(Letter(topic, b""), effects)
 
-    def _may_retain(self, speaker: str) -> bool:
-        each, most = self.limits.retained_each, self.limits.retained
-        return self._retained_of[speaker] < each and len(self.retained) < most
+    def _may_retain(self, speaker: str, new: bool, grows: int) -> bool:
+        most = self.limits
+        if self._retained_bytes + grows > most.retained_bytes:
+            return False
+        few = self._retained_of[speaker] < most.retained_each
+        return not new or (few and len(self.retained) < most.retained)
 
     def _deliver(self, session: Session, letter: Letter, qos: int, effects: Effects) -> None:
         if letter.qos > qos:

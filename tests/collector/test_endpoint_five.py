@@ -188,6 +188,8 @@ def test_a_client_that_waits_for_its_welcome_is_told_of_the_end() -> None:
         return None
 
     for version, reason in ((V5, Reason.SHUTTING_DOWN), (V311, 3)):
+        asked.clear()
+        answered.clear()
         with endpoint(authenticate=slow) as running:
             raw = RawClient(running.port, version)
             raw.send(Connect("D1", version, username="D1", password=b"pw"))
@@ -195,4 +197,15 @@ def test_a_client_that_waits_for_its_welcome_is_told_of_the_end() -> None:
             running.endpoint.stop()
             assert raw.expect(Connack).reason == reason
             raw.close()
-    answered.set()
+        answered.set()
+
+
+def test_a_client_that_comes_at_the_end_is_turned_away() -> None:
+    for _ in range(5):
+        with endpoint() as running:
+            raw = RawClient(running.port)
+            raw.send(Connect("D1", V5, username="D1", password=b"pw"))
+            running.endpoint.stop()
+            while raw.receive() is not None:
+                pass
+            raw.close()

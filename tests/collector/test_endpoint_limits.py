@@ -104,6 +104,16 @@ def test_retained_messages_have_a_limit() -> None:
         assert list(running.endpoint.exchange.retained) == [STATE]
 
 
+def test_retained_messages_have_a_limit_in_bytes_that_is_given_back() -> None:
+    with endpoint(Limits(retained_bytes=100)) as running, client(running.port) as device:
+        told = ((STATE, 80), (TELE, 30), (STATE, 60), (TELE, 40), (STATE, 0), (TELE, 100))
+        for pid, (topic, size) in enumerate(told, 1):
+            device.send(Publish(topic, b"x" * size, 1, pid, True))
+            device.expect(Ack)
+        held = running.endpoint.exchange.retained
+        assert {topic: len(letter.payload) for topic, letter in held.items()} == {TELE: 100}
+
+
 def test_no_letter_is_larger_than_its_client_takes() -> None:
     with (
         endpoint() as running,
