@@ -92,6 +92,7 @@ class Intake:
         self._devices: dict[str, str] = {}
         self._sites: dict[str, str] = {}
         self._topics: dict[str, _Topic] = {}
+        self._fluent: dict[str, _Speaker] = {}  # of the topics of readings
         self.tallies: dict[str, Tally] = {}
         self.quarantined: dict[str, int] = {}
         for device, record in registered.items():
@@ -106,12 +107,16 @@ class Intake:
         speaker = self._speakers[device] = _Speaker(device, registered, spoken, tally, mark)
         if before is not None:
             self._learn(speaker, before.birth)
-        self._topics.clear()
+        self._forget_topics()
 
     def forget(self, device: str) -> None:
         """Take no more messages of ``device``; its ledger stays."""
         self._speakers.pop(device, None)
+        self._forget_topics()
+
+    def _forget_topics(self) -> None:
         self._topics.clear()
+        self._fluent.clear()
 
     def understand(self, mapped: Iterable[Mapped]) -> None:
         """Understand from now on what devices send as ``mapped`` says, and only that."""
@@ -119,7 +124,7 @@ class Intake:
         self._devices, self._sites = (of_ids(self._mapped, kind) for kind in ("device", "site"))
         for speaker in self._speakers.values():
             self._learn(speaker, speaker.birth)
-        self._topics.clear()
+        self._forget_topics()
 
     def _dialect(self, device: str, model: str, declared: Iterable[Declared]) -> Dialect:
         """Return how a device is understood; devices that declare the same share one answer."""
@@ -201,29 +206,31 @@ class Intake:
     def _took_habit(self, sorted_: Sorted, arrival: Arrival) -> bool:
         """Take the arrival if it is what its device always says, and return whether it was."""
         sender, topic, payload, _, again = arrival
-        known = self._topics.get(topic)
-        if known is None or known.kind != "tele" or len(payload) > PAYLOAD_LIMIT or again:
+        speaker = self._fluent.get(topic)
+        if speaker is None or again or len(payload) > PAYLOAD_LIMIT:
             return False
-        speaker = known.speaker
-        habit, tally = speaker.habit, speaker.tally
-        if habit is None or sender not in (None, speaker.device):
+        habit, tally, device = speaker.habit, speaker.tally, speaker.device
+        if habit is None or (sender is not None and sender != device):
             return False
         try:
             message = habit.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        if message.t > sorted_.latest_ms:
+        at_ms, boot, seq = message.t, message.b, message.s
+        if at_ms > sorted_.latest_ms:
             return False
         tally.received += 1
-        boot, seq = message.b, message.s
-        if not tally.is_new(boot, seq):  # asked here first, for speed; asking again changes nothing
-            boot = self._run(sorted_, arrival, speaker, (boot, seq), (message.t, message.t))
+        seen = tally.boots.get(boot)
+        if seen is not None and seq == seen.high + 1:  # the usual case, without another call
+            seen.high = seq
+        elif not tally.is_new(boot, seq):  # asking again, in ``_run``, changes nothing
+            boot = self._run(sorted_, arrival, speaker, (boot, seq), (at_ms, at_ms))
             if not boot:
                 return True
         tally.stored += 1
         pack, values, rows = sorted_.block(habit.metrics)
         values.append(pack(*astuple(message.m)))
-        rows.append((speaker.device, message.t, boot, seq, speaker.mark + (message.h != 0)))
+        rows.append((device, at_ms, boot, seq, speaker.mark + (message.h != 0)))
         return True
 
     def _whose(self, arrival: Arrival) -> _Topic:
@@ -249,6 +256,8 @@ class Intake:
         known = _Topic(speaker, where.kind)
         if len(self._topics) < _TOPICS_CACHED:
             self._topics[arrival.topic] = known
+            if where.kind == "tele":
+                self._fluent[arrival.topic] = speaker
         return known
 
     def _take_rows(

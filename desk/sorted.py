@@ -48,6 +48,9 @@ class Rows(NamedTuple):
         return block, numbers
 
 
+_NO_ROWS = Rows(Struct("").pack, [], [])
+
+
 class Decided(NamedTuple):
     """What a message out of quarantine came to; ``refused`` says so in its new words."""
 
@@ -69,6 +72,8 @@ class Sorted:
     blocks: list[Block] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)  # of clocks
     stored: Batch | None = None  # once it is
+    _last: tuple[str, ...] | None = None
+    _last_rows: Rows = _NO_ROWS
     _newest: dict[str, int] = field(default_factory=dict)
     _looked: dict[tuple[str, ...], int] = field(default_factory=dict)
 
@@ -79,9 +84,12 @@ class Sorted:
 
     def block(self, metrics: tuple[str, ...]) -> Rows:
         """Return where rows with ``metrics`` are collected."""
+        if metrics is self._last:  # spares the hash of many names
+            return self._last_rows
         rows = self.rows.get(metrics)
         if rows is None:
             rows = self.rows[metrics] = Rows(Struct(f"{len(metrics)}d").pack, [], [])
+        self._last, self._last_rows = metrics, rows
         return rows
 
     def newest_ms(self, device: str) -> int:
