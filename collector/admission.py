@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from collector.topics import covers, filter_is_valid, matches
+from equipment.sparkplug import DEVICE_KINDS, EDGE_KINDS, NAMESPACE
 from equipment.wire import KINDS, ROOT, MalformedMessage, address
 
 
@@ -45,14 +46,32 @@ Authenticate = Callable[[str, str], Principal | None]
 
 
 def device_principal(device: str) -> Principal:
-    """Return what a device may: speak under its own id at any site, read its own requests."""
+    """Return what a device may: speak under its own id at any site, read its own requests.
+
+    In Sparkplug B it is the edge node of that name.
+    """
     if not device or not filter_is_valid(device) or set("/+#") & set(device):
         raise ValueError(f"device id {device[:60]!r} cannot be part of a topic")
-    return Principal(device, (f"{ROOT}/+/{device}/#",), (f"{ROOT}/+/{device}/cmd",))
+    publishes, subscribes = _edge_node("+", device)
+    return Principal(
+        device,
+        (f"{ROOT}/+/{device}/#", *publishes),
+        (f"{ROOT}/+/{device}/cmd", *subscribes),
+    )
+
+
+def _edge_node(site: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where an edge node of Sparkplug B publishes, and what it may subscribe to."""
+    own = tuple(f"{NAMESPACE}/{site}/{kind}/{name}" for kind in EDGE_KINDS)
+    devices = tuple(f"{NAMESPACE}/{site}/{kind}/{name}/+" for kind in DEVICE_KINDS)
+    commands = (f"{NAMESPACE}/{site}/NCMD/{name}", f"{NAMESPACE}/{site}/DCMD/{name}/+")
+    return own + devices, (*commands, f"{NAMESPACE}/STATE/+")
 
 
 def gateway_principal(user: str) -> Principal:
     """Return what the gateway ``site/name`` may: speak for every device of its site.
+
+    In Sparkplug B it is the edge node ``name`` of the group ``site``.
 
     Raises ValueError for another form of name.
     """
@@ -61,8 +80,9 @@ def gateway_principal(user: str) -> Principal:
         address(f"{ROOT}/{site}/{name}/tele")
     except MalformedMessage as error:
         raise ValueError(f"gateway {user[:90]!r} is not site/name: {error}") from error
-    publishes = tuple(f"{ROOT}/{site}/+/{kind}" for kind in KINDS)
-    return Principal(None, publishes, (f"{ROOT}/{site}/+/cmd",), name=user)
+    publishes, subscribes = _edge_node(site, name)
+    own = tuple(f"{ROOT}/{site}/+/{kind}" for kind in KINDS)
+    return Principal(None, own + publishes, (f"{ROOT}/{site}/+/cmd", *subscribes), name=user)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from collector.packets import Publish, Wanted
 from collector.session import Delivery, Session, stored_properties
 from collector.topics import Tree, filter_is_valid, matches
 from desk.arrival import Arrival
+from equipment.sparkplug import is_hosts, is_sparkplug
 from equipment.wire import PAYLOAD_LIMIT, ROOT
 from storage.mailbox import (
     Box,
@@ -220,10 +221,10 @@ class Exchange:
 
     def route(self, topic: str) -> tuple[Subscriber, ...]:
         """Return who is subscribed to ``topic``."""
-        if is_request(topic):
-            return tuple(self._tree.find(topic))
         route = self._routes.get(topic)
         if route is None:
+            if is_request(topic):
+                return tuple(self._tree.find(topic))
             if len(self._routes) >= _ROUTES_CACHED:
                 self._routes.clear()
             route = self._routes[topic] = tuple(self._tree.find(topic))
@@ -336,7 +337,9 @@ class Exchange:
 
 def is_request(topic: str) -> bool:
     """Return whether ``topic`` carries requests to a device, which the desk sends, not takes."""
-    return topic.endswith("/cmd") and topic.startswith(ROOT + "/")
+    if topic.endswith("/cmd"):
+        return topic.startswith(ROOT + "/")
+    return is_sparkplug(topic) and is_hosts(topic)
 
 
 def _tagged(letter: Letter, ids: list[int]) -> Letter:

@@ -25,12 +25,13 @@ from collector.exchange import is_request
 from collector.fields import Reason
 from collector.status import Status
 from desk.arrival import Arrival
+from equipment.sparkplug import NAMESPACE
 from equipment.wire import PAYLOAD_LIMIT, ROOT
 
 log = logging.getLogger(__name__)
 
 CLIENT_ID: Final = "fieldcare-collector"
-EVERYTHING: Final = (f"{ROOT}/+/+/+",)
+EVERYTHING: Final = (f"{ROOT}/+/+/+", f"{NAMESPACE}/+/+/+", f"{NAMESPACE}/+/+/+/+")
 RECEIVE_MAXIMUM: Final = 10_000
 PACKET_LIMIT: Final = 2**20
 SESSION_S: Final = 7 * 24 * 3600

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collector.mqtt import CLIENT_ID, EVERYTHING
-from equipment.wire import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ class Shard:
         """
         if self.whole:
             return EVERYTHING
-        return tuple(f"{ROOT}/{site}/+/+" for site in sorted(sites) if self.has(site))
+        mine = [site for site in sorted(sites) if self.has(site)]
+        return tuple(one.replace("+", site, 1) for one in EVERYTHING for site in mine)
 
 
 def shard(text: str) -> Shard:

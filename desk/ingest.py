@@ -51,17 +51,21 @@ class Ingest:
         now: Callable[[], datetime],
         on_alarms: Callable[[Sequence[Alarm]], object],
         on_live: Callable[[Sequence[str]], object] = lambda _devices: None,
+        send: Callable[[str, bytes], object] = lambda _topic, _payload: None,
         catalog: Mapping[str, DeviceModel] = MODELS,
         speed: float = 1.0,
     ) -> None:
         """``on_alarms`` keeps alarms and opens tickets; ``on_live`` opens those that waited until
         the devices are live; both are asked again with what they raised on. ``speed`` is the
         clock's.
+
+        ``send`` publishes a request to an edge node, at most once.
         """
         self._telemetry, self._bank = telemetry, bank
         self._ward = Ward(records)
         self._news: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._now, self._on_alarms, self._on_live = now, on_alarms, on_live
+        self._send = send
         self._intake = Intake(registered, catalog, speed)
         self._pending: tuple[Sequence[Arrival], Sorted] | None = None
         self._untold: list[Alarm] = []
@@ -152,6 +156,8 @@ class Ingest:
         if self._live:
             self._on_live(sorted(self._live))
             self._live.clear()
+        for topic, payload in self._intake.edges.requests():
+            self._send(topic, payload)
         if self._rows >= CHECKPOINT_ROWS:
             self.checkpoint()
 

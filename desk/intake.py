@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from msgspec.structs import astuple
 
 from desk.arrival import Again, Arrival, What
+from desk.edges import DECLARED, Edges
 from desk.sorted import FUTURE_LIMIT_MS, Decided, Sorted
 from equipment.catalog import DeviceModel
 from equipment.dialect import Columns, Dialect, dialect
@@ -19,6 +20,7 @@ from equipment.mapped import Mapped, of_device, of_ids
 from equipment.quarantine import Quarantined
 from equipment.reading import Batch, Block, Codes, Ints, Note
 from equipment.sequence import Tally, take_up
+from equipment.sparkplug import is_sparkplug
 from equipment.wire import (
     PAYLOAD_LIMIT,
     Birth,
@@ -95,6 +97,7 @@ class Intake:
         self._fluent: dict[str, _Speaker] = {}  # of the topics of readings
         self.tallies: dict[str, Tally] = {}
         self.quarantined: dict[str, int] = {}
+        self.edges = Edges(self._is_registered)
         for device, record in registered.items():
             self.register(device, record)
 
@@ -165,6 +168,9 @@ class Intake:
         return self.clocks.hear(numbers, at_ms, codes, now_ms)
 
     def _decide(self, sorted_: Sorted, arrival: Arrival) -> None:
+        if is_sparkplug(arrival.topic):
+            self._hear_edge(sorted_, arrival)
+            return
         again = arrival.again
         if again is not None:  # stored, unless it says otherwise below
             sorted_.again[again.id] = Decided(again, "stored")
@@ -180,6 +186,25 @@ class Intake:
                 self._take_rows(sorted_, arrival, speaker, message, message.r)
         except MalformedMessage as error:
             self._refuse(sorted_, arrival, {error.reason: str(error)}, "refused")
+
+    def _hear_edge(self, sorted_: Sorted, arrival: Arrival) -> None:
+        """Take what a payload of Sparkplug comes to, message by message."""
+        if arrival.again is not None:
+            sorted_.again[arrival.again.id] = Decided(arrival.again, "stored")
+        try:
+            heard = self.edges.hear(arrival, sorted_.now_ms)
+        except MalformedMessage as error:
+            self._refuse(sorted_, arrival, {error.reason: str(error)}, "refused")
+            return
+        sorted_.notes += heard.notes
+        for one in heard.arrivals:
+            if not self._took_habit(sorted_, one):
+                self._decide(sorted_, one)
+        if heard.problems:
+            self._refuse(sorted_, arrival, heard.problems, "part")
+
+    def _is_registered(self, device: str) -> bool:
+        return self._devices.get(device, device) in self._speakers
 
     def _run(
         self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker,
@@ -385,12 +410,14 @@ class Intake:
             "births": self.births(),
             "quarantined": self.quarantined,
             "clocks": self.clocks.state(),
+            "edges": self.edges.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state``; devices that are no longer registered are left out."""
         self.quarantined = dict(state["quarantined"])
         self.clocks.restore(state.get("clocks", {}))
+        self.edges.restore(state.get("edges", ()))
         for device, tally in state["tallies"].items():
             self._set_tally(device, Tally.restored(tally))
         self.set_births(state["births"])
@@ -417,6 +444,8 @@ class Intake:
 
         Returns what ``sort`` had said about clocks then.
         """
+        self.edges.remember(batch.blocks, batch.notes)
+        batch = replace(batch, notes=[note for note in batch.notes if note.kind != DECLARED])
         take_up(self.tallies, batch)
         for note in batch.notes:
             if note.device in self._speakers:

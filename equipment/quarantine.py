@@ -16,6 +16,7 @@ REASONS: dict[str, Words] = {
     "future_time": Words("时间超前", "time in the future"),
     "foreign_topic": Words("主题不属于发送方", "topic not the sender's own"),
     "oversize": Words("报文过大", "oversize"),
+    "unborn": Words("未经上线声明", "not declared at birth"),
     "unknown_device": Words("未登记设备", "unknown device"),
 }
 DISCARDS: dict[str, Words] = {

@@ -15,6 +15,7 @@ from equipment.reading import Batch
 BOOTS_KEPT = 4
 GAPS_KEPT = 1000
 STAMPED_AGAIN_MS = 1000
+SHARED = "sp."  # begins a boot whose numbers several devices share: a missing one may be another's
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class BootSeen:
     floor: int
     high: int
     gaps: list[tuple[int, int]] = field(default_factory=list)  # (first, last), ascending
+    shared: bool = False
 
     def add(self, seq: int) -> bool:
         """Return whether ``seq`` is new, and remember it."""
@@ -34,9 +36,10 @@ class BootSeen:
             self.high = seq
             return True
         if seq > self.high:
-            self.gaps.append((self.high + 1, seq - 1))
+            if not self.shared:
+                self.gaps.append((self.high + 1, seq - 1))
+                self._forget_oldest()
             self.high = seq
-            self._forget_oldest()
             return True
         return seq < self.floor or self._fill(seq)
 
@@ -82,7 +85,7 @@ class Tally:
             oldest = next(iter(self.boots))
             del self.boots[oldest]
             self.runs.pop(oldest, None)
-        self.boots[boot] = BootSeen(floor=seq, high=seq)
+        self.boots[boot] = BootSeen(floor=seq, high=seq, shared=boot.startswith(SHARED))
         return True
 
     def run(self, boot: str, seq: int, at_ms: tuple[int, int], newest_ms: int) -> str | None:
@@ -136,7 +139,8 @@ class Tally:
         received, stored, duplicate, quarantined, boots, *later = state
         reboots, resets, runs = later or (0, 0, {})
         seen = {
-            b: BootSeen(floor, high, [tuple(g) for g in gaps]) for b, floor, high, gaps in boots
+            b: BootSeen(floor, high, [tuple(g) for g in gaps], b.startswith(SHARED))
+            for b, floor, high, gaps in boots
         }
         runs = {boot: tuple(run) for boot, run in runs.items()}
         return Tally(received, stored, duplicate, quarantined, seen, reboots, resets, runs)

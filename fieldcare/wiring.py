@@ -33,6 +33,7 @@ from desk.office import Office
 from desk.tickets import act_on, clear_forgotten, open_waiting
 from equipment.credential import Credential, matches
 from equipment.device import Device, Site
+from equipment.sparkplug import HOST_STATE, host_state
 from fieldcare.clock import wall_clock
 from fieldcare.news import News
 from fieldcare.ops import OpsPort
@@ -183,6 +184,7 @@ class Collecting:
             on_alarms=partial(act_on, office),
             on_live=partial(open_waiting, office),
             speed=office.speed,
+            send=self._send,
         )
         self._ours = None if self._shard.whole else {device.id for device in here}
         self._office, self._settings = office, settings
@@ -220,6 +222,7 @@ class Collecting:
             clock=lambda: self._office.now().timestamp(),
         )
         endpoint.start()
+        self._tell_that_we_are_there(endpoint)
         return endpoint
 
     def _filters(self) -> Sequence[str]:
@@ -230,6 +233,17 @@ class Collecting:
         """Subscribe to sites that are new on record."""
         if isinstance(self.listener, Broker):
             self.listener.subscribe(self._filters())
+
+    def _tell_that_we_are_there(self, endpoint: Endpoint) -> None:
+        """Publish the state that edge nodes of Sparkplug B look at: this host is online."""
+        at_ms = int(self._office.now().timestamp() * 1000)
+        endpoint.publish(HOST_STATE, host_state(online=True, at_ms=at_ms), retain=True)
+
+    def _send(self, topic: str, payload: bytes) -> None:
+        """Send a request to an edge node, which asks for QoS 0."""
+        if self.listener is not None:
+            with contextlib.suppress(RuntimeError):  # it has stopped; the next one will ask
+                self.listener.publish(topic, payload, qos=0)
 
     @property
     def port(self) -> int:

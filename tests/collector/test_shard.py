@@ -21,10 +21,12 @@ def test_a_site_keeps_its_shard_in_every_version_of_the_program() -> None:
 
 
 def test_the_only_shard_hears_everybody_and_one_of_several_its_sites() -> None:
-    assert Shard().filters(SITES) == ("fc/v1/+/+/+",)
+    assert Shard().filters(SITES) == ("fc/v1/+/+/+", "spBv1.0/+/+/+", "spBv1.0/+/+/+/+")
     assert Shard().client_id == "fieldcare-collector"
     mine = Shard(2, 3)
-    assert mine.filters(SITES) == tuple(f"fc/v1/{s}/+/+" for s in SITES if mine.has(s))
+    own = [site for site in SITES if mine.has(site)]
+    wanted = ("fc/v1/{}/+/+", "spBv1.0/{}/+/+", "spBv1.0/{}/+/+/+")
+    assert mine.filters(SITES) == tuple(one.format(site) for one in wanted for site in own)
     assert mine.client_id == "fieldcare-collector-2-of-3"
 
 
