@@ -7,8 +7,10 @@ reads and writes; other threads add to paho's queue of packets, which that threa
 after the other.
 """
 
+import contextlib
 import inspect
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +30,7 @@ _CHUNK: Final = 256 * 1024
 _PAUSE_S: Final = 0.1
 _PACE_S: Final = 0.01
 _BUSY: Final = 8 * 1024
+_RECORDS: Final = 1000
 _TOPICS_CACHED: Final = 200_000
 _OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
 # What is used of paho's inside, with its parameters: the same in 2.1 and 2.2.
@@ -126,7 +129,7 @@ class BulkClient(PatientClient):
             return _OK
         self._pace()
         try:
-            data = super()._sock_recv(_CHUNK)
+            data = self._received()
         except BlockingIOError:
             return _OK
         except OSError as error:
@@ -140,6 +143,20 @@ class BulkClient(PatientClient):
         except Malformed as error:
             log.error("the broker sends what is not MQTT", extra={"why": str(error)})
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+
+    def _received(self) -> bytes:
+        """Return what has come; through TLS one look gives one record, which may be one message.
+
+        Raises BlockingIOError when nothing has.
+        """
+        data = super()._sock_recv(_CHUNK)
+        if not isinstance(self.socket(), ssl.SSLSocket):
+            return data
+        records = [data]
+        with contextlib.suppress(BlockingIOError):
+            while records[-1] and len(records) < _RECORDS:
+                records.append(super()._sock_recv(_CHUNK))
+        return b"".join(records)
 
     def _pace(self) -> None:
         """Let a steady trickle gather in the kernel: a look at the socket costs several messages.
