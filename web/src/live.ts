@@ -19,6 +19,8 @@ const STALE: Record<string, string[]> = {
   fault: ["overview", "devices", "device", "ticket"],
   device: ["overview", "devices", "device", "tickets", "ticket"],
   quarantine: ["quarantine", "overview"],
+  mapping: ["mappings", "preview"],
+  credential: [],
 };
 const GATHER_MS = 700;
 const RETRY_MS = 3000;

@@ -15,10 +15,12 @@ export function useOpened() {
   return {
     ticket: search.get("ticket"),
     device: search.get("device"),
+    message: search.get("message"),
     state: search.get("state"),
     open_ticket: (ticket: string) => set({ ticket, device: null }),
     open_device: (device: string) => set({ device, ticket: null }),
+    open_message: (message: string) => set({ message }),
     choose_state: (state: string | null) => set({ state }),
-    close: () => set({ ticket: null, device: null }),
+    close: () => set({ ticket: null, device: null, message: null }),
   };
 }

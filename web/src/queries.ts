@@ -9,7 +9,7 @@ import {
 import { api, body, ProblemError } from "./client";
 import { server_now, set_clock } from "./clock";
 import { useIsLive } from "./live";
-import type { Session } from "./shapes";
+import type { MappingDraft, Session, WhichMessages } from "./shapes";
 
 const PAGE = 100;
 
@@ -191,6 +191,85 @@ export function useQuarantine(reason: string | null) {
     getNextPageParam: (page) => page.next,
     refetchInterval,
     placeholderData: keepPreviousData,
+  });
+}
+
+export function useRefused(id: string) {
+  return useQuery({
+    queryKey: ["refused", id],
+    queryFn: () => body(api.GET("/api/v1/quarantine/{id}", { params: { path: { id } } })),
+    staleTime: Infinity,
+    retry: false,
+  });
+}
+
+export function usePreview(id: string, mapping: MappingDraft | null) {
+  return useQuery({
+    queryKey: ["preview", id, mapping],
+    queryFn: () =>
+      body(api.POST("/api/v1/quarantine/{id}/preview", { params: { path: { id } }, body: { mapping } })),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+}
+
+export function useMappings() {
+  return useQuery({
+    queryKey: ["mappings"],
+    queryFn: () => body(api.GET("/api/v1/mappings")),
+  });
+}
+
+/** Returns a deed on refused messages, after which the answers with `keys` are old. */
+function useDeed<Asked, Told>(deed: (asked: Asked) => Promise<Told>, keys: string[]) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: deed,
+    onSettled: () => {
+      for (const key of keys) void queries.invalidateQueries({ queryKey: [key] });
+    },
+  });
+}
+
+export function useTeach() {
+  return useDeed(
+    (mapping: MappingDraft) => body(api.PUT("/api/v1/mappings", { body: mapping })),
+    ["mappings", "preview"],
+  );
+}
+
+export function useUnteach() {
+  return useDeed(
+    (id: string) => body(api.DELETE("/api/v1/mappings/{id}", { params: { path: { id } } })),
+    ["mappings", "preview"],
+  );
+}
+
+export function useDiscard() {
+  return useDeed(
+    (asked: { ids: string[]; reason: string }) => body(api.POST("/api/v1/quarantine/discards", { body: asked })),
+    ["quarantine", "overview"],
+  );
+}
+
+export function useReplay() {
+  return useDeed(
+    (which: WhichMessages) => body(api.POST("/api/v1/quarantine/replays", { body: { reason: "", device: "", ...which } })),
+    [],
+  );
+}
+
+/** Returns how far replay `id` has come; when it is done the list is old. */
+export function useReplayed(id: string) {
+  const queries = useQueryClient();
+  return useQuery({
+    queryKey: ["replay", id],
+    queryFn: async () => {
+      const told = await body(api.GET("/api/v1/quarantine/replays/{id}", { params: { path: { id } } }));
+      if (told.state === "done") void queries.invalidateQueries({ queryKey: ["quarantine"] });
+      return told;
+    },
+    refetchInterval: (query) => (query.state.data?.state === "done" ? false : 500),
   });
 }
 

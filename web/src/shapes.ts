@@ -31,6 +31,11 @@ export type Plan = Answer<paths["/api/v1/plan"]["get"]>;
 export type Route = Plan["routes"][number];
 export type Stop = Route["stops"][number];
 export type Quarantined = Answer<paths["/api/v1/quarantine"]["get"]>["items"][number];
+export type Refused = Answer<paths["/api/v1/quarantine/{id}"]["get"]>;
+export type MappingDraft = Required<
+  paths["/api/v1/mappings"]["put"]["requestBody"]["content"]["application/json"]
+>;
+export type WhichMessages = { ids?: string[]; reason?: string; device?: string };
 export type DemoMode = Answer<paths["/api/v1/demo/modes"]["get"]>["items"][number];
 
 export type Problem = {

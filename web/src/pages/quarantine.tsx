@@ -1,18 +1,28 @@
 /** Messages that could not be used, and why: to see, count and repair. */
 import { Button } from "antd";
+import { lazy, Suspense } from "react";
 import { useSearchParams } from "react-router";
 import { useNow } from "../clock";
+import { useOpened } from "../opened";
+import { Caught } from "../parts/caught";
 import { Hint } from "../parts/hint";
+import { Mappings } from "../parts/mappings";
 import { Panel } from "../parts/panel";
+import { Replaying } from "../parts/replaying";
 import { Trouble } from "../parts/trouble";
 import { Waiting } from "../parts/waiting";
-import { useQuarantine } from "../queries";
+import { useQuarantine, useSession } from "../queries";
 import { useWords } from "../settings";
 import type { Quarantined, Words } from "../shapes";
 import { moment } from "../time";
 
+const RefusedDrawer = lazy(() => import("../parts/refused_drawer"));
+const MAY_TEACH = ["TC", "AD"];
+
 export default function QuarantinePage() {
-  const { say } = useWords();
+  const { say, pick } = useWords();
+  const { message } = useOpened();
+  const may = MAY_TEACH.includes(useSession().data?.role ?? "");
   const [search, set_search] = useSearchParams();
   const reason = search.get("reason");
   const refused = useQuarantine(reason);
@@ -34,6 +44,14 @@ export default function QuarantinePage() {
         {refused.isPending && <Waiting rows={8} />}
         {refused.isError && !refused.data && <Trouble error={refused.error} retry={() => void refused.refetch()} />}
         {refused.data && items.length === 0 && <Nothing filtered={reason !== null} />}
+        {may && reason && (
+          <Replaying
+            key={reason}
+            which={{ reason }}
+            idle={items.length === 0}
+            label={say("replay_all", { n: counts[reason] ?? 0, reason: pick(titles[reason]) })}
+          />
+        )}
         {items.length > 0 && <Table items={items} />}
         {refused.hasNextPage && (
           <Button
@@ -46,6 +64,10 @@ export default function QuarantinePage() {
           </Button>
         )}
       </Panel>
+      <Mappings may={may} />
+      <Caught aside key={message ?? ""}>
+        <Suspense>{message && <RefusedDrawer key={message} id={message} />}</Suspense>
+      </Caught>
     </div>
   );
 }
@@ -84,6 +106,7 @@ function Reasons({ counts, titles, chosen, choose }: ReasonsProps) {
 
 function Table({ items }: { items: Quarantined[] }) {
   const { say, pick, language } = useWords();
+  const { open_message } = useOpened();
   const now = useNow();
   return (
     <table className="rows refused">
@@ -100,7 +123,9 @@ function Table({ items }: { items: Quarantined[] }) {
         {items.map((item) => (
           <tr key={item.id}>
             <td className="cell-at">
-              <time>{moment(item.at, now, language)}</time>
+              <button type="button" className="link" onClick={() => open_message(item.id)}>
+                <time>{moment(item.at, now, language)}</time>
+              </button>
             </td>
             <td className="cell-reason">
               <b>{pick(item.reason_title)}</b>
