@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
-from desk.arrival import Again, Arrival, What
+from desk.arrival import Arrival, What
 from desk.edges import DECLARED, Edges
 from desk.sorted import FUTURE_LIMIT_MS, Decided, Sorted
 from equipment.catalog import DeviceModel
-from equipment.dialect import Columns, Dialect, dialect
+from equipment.dialect import Dialect, dialect
 from equipment.lateness import tolerance
 from equipment.mapped import Mapped, of_device, of_ids
 from equipment.quarantine import Quarantined
@@ -176,7 +176,7 @@ class Intake:
             sorted_.again[again.id] = Decided(again, "stored")
         try:
             speaker, kind = self._whose(arrival)
-            _count(speaker.tally, again)
+            speaker.tally.receive(again.ledger if again else "")
             message: Any = decode(kind, arrival.payload)
             if kind != "tele":
                 self._take_note(sorted_, arrival, _Topic(speaker, kind), message)
@@ -308,7 +308,7 @@ class Intake:
                     continue
             stored = True
             block = sorted_.block(columns.metrics)
-            values = sent.values() if columns.plain else _converted(sent, columns)
+            values = sent.values() if columns.plain else columns.values(sent)
             block.values.append(block.pack(*values))
             block.rows.append((device, at_ms, boot, seq, mark))
             if columns.plain and message.r is None:
@@ -463,18 +463,6 @@ class Intake:
         return numbers[known], block.at_ms[known], block.lateness[known]
 
 
-def _count(tally: Tally, again: Again | None) -> None:
-    """Count a message as received; one out of quarantine is taken back from where it counted."""
-    if again is None or not again.ledger:
-        tally.received += 1
-    elif again.ledger == "part" and tally.stored:
-        tally.stored -= 1
-    elif again.ledger != "part" and tally.quarantined:
-        tally.quarantined -= 1
-    else:  # a crash has lost what was counted before
-        tally.received += 1
-
-
 def _latest_ms(sorted_: Sorted, arrival: Arrival) -> int:
     """Return the latest event time that is believed, by when the message had come in."""
     return _ms(arrival.again.at) + FUTURE_LIMIT_MS if arrival.again else sorted_.latest_ms
@@ -482,16 +470,6 @@ def _latest_ms(sorted_: Sorted, arrival: Arrival) -> int:
 
 def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
-
-
-def _converted(sent: Mapping[str, float], columns: Columns) -> list[float]:
-    """Return the values that are kept of ``sent``, in the catalogue's units."""
-    numbers = list(sent.values())
-    if columns.picks is not None:
-        numbers = [numbers[place] for place in columns.picks]
-    if columns.factor is not None and columns.offset is not None:
-        numbers = (np.array(numbers) * columns.factor + columns.offset).tolist()
-    return numbers
 
 
 def _kept(text: str, longest: int) -> str:

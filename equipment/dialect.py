@@ -28,6 +28,15 @@ class Columns:
     refused: Mapping[str, str]
     plain: bool  # all of it, unconverted: the values can be taken as they were sent
 
+    def values(self, sent: Mapping[str, float]) -> list[float]:
+        """Return the values that are kept of ``sent``, in the catalogue's units."""
+        numbers = list(sent.values())
+        if self.picks is not None:
+            numbers = [numbers[place] for place in self.picks]
+        if self.factor is not None and self.offset is not None:
+            numbers = (np.array(numbers) * self.factor + self.offset).tolist()
+        return numbers
+
 
 class Taken(NamedTuple):
     """The metric of the catalogue that something sent is, and how its values are converted."""

@@ -110,6 +110,18 @@ class Tally:
         self.resets += 1
         self.runs[boot] = (number, at_ms)
 
+    def receive(self, ledger: str = "") -> None:
+        """Count a message as received; one out of quarantine is taken back from where it counted.
+
+        ``ledger`` is where that was, as ``Quarantined.ledger`` has it.
+        """
+        if ledger == "part" and self.stored:
+            self.stored -= 1
+        elif ledger in ("refused", "numbered") and self.quarantined:
+            self.quarantined -= 1
+        else:  # it is new here, or a crash has lost what was counted before
+            self.received += 1
+
     def take_up(self, boot: str, seq: int, at_ms: int) -> None:
         """Count a row stored after this ledger was set down; -1 has no number."""
         new = seq < 0 or self.is_new(boot, seq)
