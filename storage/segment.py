@@ -120,7 +120,7 @@ class Segment:
 
     def takes(self, length: int, most: int) -> bool:
         """Return whether a record of ``length`` is to go here, if ``most`` is a full segment."""
-        return self._handle >= 0 and (self.size + length <= most or self.size == HEAD)
+        return not self.closed and (self.size + length <= most or self.size == HEAD)
 
     def refuse_unknown_layout(self) -> None:
         """Raise StorageError if a program of another version wrote this."""
@@ -162,6 +162,11 @@ class Segment:
             for found in walk(file, start, self.size):
                 if isinstance(found, Damage) or found.id > after:
                     yield found
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is appended here any more."""
+        return self._handle < 0
 
     def close(self) -> None:
         """Let go of the file."""

@@ -277,9 +277,13 @@ class Spool:
         return 0 if self._checkpoint is None else self._checkpoint.upto
 
     def _unneeded(self) -> list[Segment]:
+        """Return the segments wholly behind cursor and checkpoint, but for one still written to."""
         limit = min(self._kept_cursor, self._released())
-        pairs = zip(self._segments, self._segments[1:], strict=False)
-        return [segment for segment, after in pairs if after.first <= limit + 1]
+        pasts = [*(after.first for after in self._segments[1:]), self.newest + 1]
+        pairs = zip(self._segments, pasts, strict=True) if self._segments else ()
+        return [
+            one for one, past in pairs if past <= limit + 1 and (past <= self.newest or one.closed)
+        ]
 
     def prune(self) -> None:
         """Remove the segments that are wholly behind the kept cursor and the checkpoint."""

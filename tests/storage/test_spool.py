@@ -1,6 +1,7 @@
 """The spool: what was appended is there, whatever happens to the process, the disk or the bytes."""
 
 import logging
+import os
 import random
 import resource
 import signal
@@ -219,6 +220,30 @@ def test_a_disk_without_room_for_a_new_segment_refuses_and_takes_later(tmp_path)
         assert len(list(tmp_path.glob("*.segment"))) == 1
         spool.append(b"c" * 400, 0)
     assert [id for id, _ in kept(tmp_path)] == [1, 2]
+
+
+def test_a_full_disk_takes_again_once_the_server_has_what_is_on_it(small_disk):
+    with closing(Spool(small_disk)) as spool:
+        spool.keep_checkpoint(Checkpoint(0, b"rules" * 10_000))
+        with pytest.raises(StorageError, match="No space left"):
+            any(spool.append(b"x" * 20_000, 0) == 0 for _ in range(1000))
+        (small_disk / "others").write_bytes(bytes(room(small_disk)))
+        newest = spool.newest
+        for _ in range(3):
+            spool.advance(newest)
+            spool.keep_checkpoint(Checkpoint(newest, b"rules" * 10_000))
+            assert spool.keep_cursor()
+        spool.prune()
+        assert [spool.append(b"x" * 20_000, 0) for _ in range(50)] == list(
+            range(newest + 1, newest + 51)
+        )
+    assert [id for id, _ in kept(small_disk, newest)] == list(range(newest + 1, newest + 51))
+
+
+def room(folder: Path) -> int:
+    """Return how many bytes may still be written."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 _CHILD = """

@@ -175,20 +175,6 @@ def test_a_full_disk_refuses_and_the_same_batch_can_be_sent_again(tmp_path):
         look_alike_fleet(store, memory)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 4 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no small disk can be mounted here: {error}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_disk_that_is_full_refuses_until_there_is_room_again(small_disk):
     memory, ballast = MemoryTelemetry(), small_disk / "ballast"
     with closing(SqliteTelemetry(small_disk / "t.db", chunk_rows=5)) as store:
