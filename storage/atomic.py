@@ -13,11 +13,14 @@ _LEAST_RESERVE: Final = 64 * 1024
 _HEAD: Final = len(_MAGIC) + 4
 
 
-def put(path: Path, content: bytes) -> None:
-    """Replace the file durably. Raises OSError; the file is then as it was."""
+def put(path: Path, *parts: bytes) -> None:
+    """Replace the file durably by ``parts``. Raises OSError; the file is then as it was."""
     fresh = path.with_name(path.name + ".new")
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
     with fresh.open("wb") as file:
-        file.write(_MAGIC + zlib.crc32(content).to_bytes(4, "little") + content)
+        file.writelines((_MAGIC, checksum.to_bytes(4, "little"), *parts))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
@@ -55,16 +58,16 @@ class Reserved:
     def __init__(self, path: Path) -> None:
         self._path, self._bytes = path, _LEAST_RESERVE
 
-    def put(self, path: Path, content: bytes) -> None:
+    def put(self, path: Path, *parts: bytes) -> None:
         """Replace a file durably, from the room held back if there is no other. Raises OSError."""
-        self._bytes = max(self._bytes, 2 * len(content))
+        self._bytes = max(self._bytes, _LEAST_RESERVE + sum(map(len, parts)))
         try:
-            put(path, content)
+            put(path, *parts)
         except OSError:
             if not self._path.exists():
                 raise
             self._path.unlink()
-            put(path, content)
+            put(path, *parts)
             return
         self._hold_back()
 

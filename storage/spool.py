@@ -51,10 +51,10 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True)
             self._claim = self._claimed()
             self._small = atomic.Reserved(folder / "reserve")
-            self._checkpoint = self._read_checkpoint()
+            self._released = self._read_released()
             self._kept_cursor = self.cursor = self._read_cursor()
             self._segments = [Segment(path) for path in sorted(folder.glob("*.segment"))]
-            self.newest = max(self._mended_newest(), self.cursor, self._released())
+            self.newest = max(self._mended_newest(), self.cursor, self._released)
         except OSError as error:
             raise StorageError(f"{folder}: {error}") from error
 
@@ -246,26 +246,27 @@ class Spool:
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint of the rules."""
-        return self._checkpoint
-
-    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep ``checkpoint`` durably; records up to it are needed for no replay."""
-        self.put("checkpoint", _ID.pack(checkpoint.upto) + checkpoint.state)
-        self._checkpoint = checkpoint
-
-    def _read_checkpoint(self) -> Checkpoint | None:
         found = self.get("checkpoint")
         if found is None:
             return None
         return Checkpoint(int(_ID.unpack_from(found)[0]), found[_ID.size :])
 
-    def put(self, name: str, content: bytes) -> None:
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep ``checkpoint`` durably; records up to it are needed for no replay."""
+        self.put("checkpoint", _ID.pack(checkpoint.upto), checkpoint.state)
+        self._released = checkpoint.upto
+
+    def _read_released(self) -> int:
+        checkpoint = self.checkpoint()
+        return 0 if checkpoint is None else checkpoint.upto
+
+    def put(self, name: str, *parts: bytes) -> None:
         """Replace a small file beside the segments durably, even when the disk is full.
 
         Raises StorageError.
         """
         try:
-            self._small.put(self._folder / name, content)
+            self._small.put(self._folder / name, *parts)
         except OSError as error:
             raise StorageError(f"{self._folder / name}: {error}") from error
 
@@ -273,12 +274,9 @@ class Spool:
         """Return the content of a small file beside the segments, or None."""
         return atomic.get(self._folder / name)
 
-    def _released(self) -> int:
-        return 0 if self._checkpoint is None else self._checkpoint.upto
-
     def _unneeded(self) -> list[Segment]:
         """Return the segments wholly behind cursor and checkpoint, but for one still written to."""
-        limit = min(self._kept_cursor, self._released())
+        limit = min(self._kept_cursor, self._released)
         pasts = [*(after.first for after in self._segments[1:]), self.newest + 1]
         pairs = zip(self._segments, pasts, strict=True) if self._segments else ()
         return [
