@@ -33,6 +33,7 @@ from storage.interface import Checkpoint, Records, Telemetry
 log = logging.getLogger(__name__)
 
 CHECKPOINT_ROWS = 100_000
+ROW_BYTES = 100  # what a row of a batch takes on disk, about
 
 
 class Ingest:
@@ -73,6 +74,7 @@ class Ingest:
         self._live: set[str] = set()
         self._newest = 0
         self._rows = 0
+        self._due_rows = CHECKPOINT_ROWS
 
     @property
     def tallies(self) -> Mapping[str, Tally]:
@@ -128,7 +130,7 @@ class Ingest:
         if sorted_.again:
             sorted_.stored = batch
             self._ward.settle(list(sorted_.again.values()))
-            self._rows += CHECKPOINT_ROWS  # the ledgers are set down at once
+            self._due_rows = 0  # the ledgers are set down at once
         self._untold += sorted_.alarms
         self._pending = None
         return batch
@@ -158,7 +160,7 @@ class Ingest:
             self._live.clear()
         for topic, payload in self._intake.edges.requests():
             self._send(topic, payload)
-        if self._rows >= CHECKPOINT_ROWS:
+        if self._rows >= self._due_rows:
             self.checkpoint()
 
     def _wait(self, kept: Batch, raised: Sequence[Alarm]) -> None:
@@ -220,13 +222,18 @@ class Ingest:
         return self._intake.clocks.heard(device)
 
     def checkpoint(self) -> None:
-        """Keep the state of rules and ledgers, so that a restart replays only what follows."""
+        """Keep the state of rules and ledgers, so that a restart replays only what follows.
+
+        The next one is due when about as much was written in batches: with thousands of devices
+        the state is hundreds of megabytes.
+        """
         if self._untold or self._live:
             return
-        state = {"bank": self._bank.snapshot(), "intake": self._intake.state()}
-        kept = Checkpoint(self._newest, msgspec.msgpack.encode(state))
-        self._telemetry.keep_checkpoint(kept)
-        self._rows = 0
+        state = msgspec.msgpack.encode(
+            {"bank": self._bank.snapshot(), "intake": self._intake.state()}
+        )
+        self._rows, self._due_rows = 0, max(CHECKPOINT_ROWS, len(state) // ROW_BYTES)
+        self._telemetry.keep_checkpoint(Checkpoint(self._newest, state))
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         state = msgspec.msgpack.decode(checkpoint.state)
