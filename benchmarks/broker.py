@@ -1,9 +1,10 @@
 """A collector behind mosquitto: how fast it drains a backlog, and what a message costs.
 
-The backlog is drained by `mosquitto_sub`, which keeps nothing, and by the whole collector: read,
-decoded, committed with fsync, acknowledged, judged by the rules. Then devices publish one message
-after the other, and the CPU of mosquitto is set beside the collector's. The configuration is the
-shipped one. Same messages, QoS 1, 12 metrics, alternating.
+The backlog is drained by `mosquitto_sub`, which keeps nothing; by our connection alone, which
+receives and acknowledges and keeps nothing either; and by the whole collector: read, decoded,
+committed with fsync, acknowledged, judged by the rules. Then devices publish one message after the
+other, and the CPU of mosquitto is set beside the collector's. The configuration is the shipped one.
+Same messages, QoS 1, 12 metrics, alternating.
 
 python -m benchmarks.broker [messages]
 """
@@ -14,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.ingest import ask, child, cpu_of, record, serve, settled
-from collector.mqtt import RECEIVE_MAXIMUM
+from collector.committer import Committer
+from collector.mqtt import RECEIVE_MAXIMUM, listen
+from desk.arrival import Arrival
 from fieldcare.clock import wall_clock
 from fieldcare.settings import load
 from fieldcare.wiring import Collecting, desk_of, open_stores
@@ -39,6 +42,26 @@ def collect(folder: str, url: str) -> None:
     serve(0, lambda: collecting.committer.messages)
     collecting.stop()
     stores.close()
+
+
+class Nowhere:
+    """Takes everything and keeps nothing, as ``mosquitto_sub`` does."""
+
+    def keep(self, arrivals: Sequence[Arrival]) -> None:
+        pass
+
+    def act(self, kept: None) -> None:
+        pass
+
+
+def receive(_folder: str, url: str) -> None:
+    """Receive from the broker and acknowledge, until told to end."""
+    committer = Committer(Nowhere())
+    committer.start()
+    broker = listen(url, committer)
+    serve(0, lambda: committer.messages)
+    broker.stop()
+    committer.stop()
 
 
 @contextlib.contextmanager
@@ -82,9 +105,9 @@ def _drained_by_sub(messages: int) -> float:
         return messages / (time.perf_counter() - started)
 
 
-def _drained_by_us(messages: int) -> float:
+def _drained_by_us(messages: int, what: str) -> float:
     with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as server:
-        arguments = ("collect", str(Path(folder) / "data"), server.url("fieldcare"))
+        arguments = (what, str(Path(folder) / "data"), server.url("fieldcare"))
         with child("benchmarks.broker", *arguments) as (process, _):
             time.sleep(0.5)  # its session is there now
             ask(process)
@@ -121,14 +144,17 @@ def _middle(rows: list[float]) -> float:
 
 def main() -> None:
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    by_sub, by_us = [], []
+    by_sub, received, collected = [], [], []
     for _ in range(ROUNDS):
         by_sub.append(_drained_by_sub(messages))
-        by_us.append(_drained_by_us(messages))
-    sub, us = _middle(by_sub), _middle(by_us)
+        received.append(_drained_by_us(messages, "receive"))
+        collected.append(_drained_by_us(messages, "collect"))
+    sub = _middle(by_sub)
     print(f"\nbacklog of {messages:,} messages, QoS 1, 12 metrics; median of {ROUNDS}")
-    print(f"mosquitto_sub, which keeps nothing   {sub:10,.0f} messages/s")
-    print(f"fieldcare, committed and judged      {us:10,.0f} messages/s   {us / sub:.2f} of it")
+    print(f"mosquitto_sub, which keeps nothing       {sub:10,.0f} messages/s")
+    for name, rates in (("received, nothing kept", received), ("committed and judged", collected)):
+        us = _middle(rates)
+        print(f"fieldcare, {name:30}{us:10,.0f} messages/s   {us / sub:.2f} of it")
     print("\ndevices  window   mosquitto us/message   fieldcare us/message   ratio   messages/s")
     for window in (1, 100):
         rows = [_live(messages, window) for _ in range(ROUNDS)]
@@ -140,7 +166,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] == "collect":
+    if sys.argv[1:2] == ["collect"]:
         collect(*sys.argv[2:])
+    elif sys.argv[1:2] == ["receive"]:
+        receive(*sys.argv[2:])
     else:
         main()
