@@ -33,6 +33,7 @@ REBIRTH_EVERY_MS: Final = 30_000
 AHEAD_MS: Final = 24 * 3600 * 1000
 EDGES_KEPT: Final = 10_000
 DEVICES_KEPT: Final = 1000  # of one edge node
+NAMES_KEPT: Final = 200_000  # of one edge node, with its devices: names and aliases of metrics
 NUMBERS_KEPT: Final = 1024  # of one edge node
 _SEQS: Final = 256
 
@@ -88,8 +89,9 @@ class _Session:
 class Edges:
     """All edge nodes. Used from one thread."""
 
-    def __init__(self, is_registered: Callable[[str], bool]) -> None:
-        self._is_registered = is_registered
+    def __init__(self, stands: Callable[[str, str], bool | None]) -> None:
+        """``stands`` says whether a device stands at a site, None if it is not registered."""
+        self._stands = stands
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._asked_ms: dict[str, int] = {}
         self._requests: dict[str, bytes] = {}
@@ -105,6 +107,7 @@ class Edges:
         if arrival.sender not in (None, where.edge):
             why = f"{arrival.sender} may not publish on {arrival.topic[:200]}"
             raise MalformedMessage("foreign_topic", why)
+        self._check(where, own=arrival.sender is not None)
         payload = decode(arrival.payload)
         sent_ms = payload.at_ms if payload.at_ms is not None else now_ms
         if sent_ms > now_ms + AHEAD_MS:
@@ -115,6 +118,18 @@ class Edges:
         else:
             self._again(turn)
         return turn.heard
+
+    def _check(self, where: Place, *, own: bool) -> None:
+        """Refuse an edge node at a site where it does not stand: it would be one more to remember.
+
+        One with a device's ``own`` credential has to be registered; a gateway needs not.
+        """
+        stands = self._stands(where.edge, where.group)
+        if stands is False:
+            why = f"{where.edge} does not stand at site {where.group!r}"
+            raise MalformedMessage("foreign_topic", why)
+        if own and stands is None:
+            raise MalformedMessage("unknown_device", f"device {where.edge!r} is not registered")
 
     # -- births
 
@@ -131,7 +146,7 @@ class Edges:
             session = _Session(where.group, where.edge, bd, boot, number, number)
             session.advance(number, _instant(payload))
             self._open(session)
-        if self._is_registered(where.edge):
+        if self._stands(where.edge, where.group):
             self._born(turn, session, number)
 
     def _open(self, session: _Session) -> None:
@@ -150,11 +165,17 @@ class Edges:
 
     def _born(self, turn: "_Turn", session: _Session, number: int) -> None:
         where, payload = turn.where, turn.payload
-        declared = session.tables[where.device] = table(payload)
+        session.tables.pop(where.device, None)
+        declared = table(payload)
+        if sum(map(len, session.tables.values())) + len(declared) > NAMES_KEPT:
+            why = f"{where.edge} declares more than {NAMES_KEPT} names and aliases of metrics"
+            raise MalformedMessage("oversize", why)
+        session.tables[where.device] = declared
         turn.say("birth", birth(payload, session.boot, where.speaker))
         turn.say("state", State("online", session.boot, turn.sent_ms))
         turn.tell(said(payload, declared, session.boot, number, born=True))
-        if self._is_registered(where.speaker):
+        sender = turn.arrival.sender
+        if sender in (None, where.speaker) and self._stands(where.speaker, where.group):
             body = {**_state(session), "device": where.device, "table": _rows(declared)}
             note = Note(where.speaker, DECLARED, turn.now_ms, session.boot, -1, body)
             turn.heard.notes.append(note)
@@ -164,7 +185,7 @@ class Edges:
     def _data(self, turn: "_Turn") -> None:
         session, number = self._heard(turn)
         where = turn.where
-        if not where.device and not self._is_registered(where.edge):
+        if not where.device and not self._stands(where.edge, where.group):
             return  # a gateway that is no device of ours, about itself
         known = session.tables.get(where.device)
         if known is None:

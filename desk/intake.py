@@ -97,7 +97,7 @@ class Intake:
         self._fluent: dict[str, _Speaker] = {}  # of the topics of readings
         self.tallies: dict[str, Tally] = {}
         self.quarantined: dict[str, int] = {}
-        self.edges = Edges(self._is_registered)
+        self.edges = Edges(self._stands)
         for device, record in registered.items():
             self.register(device, record)
 
@@ -203,8 +203,11 @@ class Intake:
         if heard.problems:
             self._refuse(sorted_, arrival, heard.problems, "part")
 
-    def _is_registered(self, device: str) -> bool:
-        return self._devices.get(device, device) in self._speakers
+    def _stands(self, device: str, site: str) -> bool | None:
+        speaker = self._speakers.get(self._devices.get(device, device))
+        if speaker is None:
+            return None
+        return self._sites.get(site, site) == speaker.registered.site
 
     def _run(
         self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker,

@@ -88,15 +88,16 @@ def place(topic: str) -> Place:
 def bd_seq(payload: Payload) -> int | None:
     """Return the number of the edge node's connection that its birth and death carry."""
     for metric in payload.metrics:
-        if metric.name == "bdSeq" and isinstance(metric.value, int | float):
-            return int(metric.value)
+        if metric.name == "bdSeq" and isinstance(metric.value, int):
+            return metric.value
     return None
 
 
 def table(payload: Payload) -> dict[int | str, Known]:
     """Return what the aliases and names of a birth stand for.
 
-    Raises MalformedMessage for a metric without a name, or one that is far too long.
+    Raises MalformedMessage for a metric without a name, or one that is far too long, and for an
+    alias of two metrics: what it says later could be of either.
     """
     found: dict[int | str, Known] = {}
     for metric in payload.metrics:
@@ -104,8 +105,12 @@ def table(payload: Payload) -> dict[int | str, Known]:
             why = f"birth: metric name {metric.name[:60]!r} has not 1-{NAME_LIMIT} characters"
             raise MalformedMessage("malformed", why)
         known = found[metric.name] = Known(metric.name, metric.type)
-        if metric.alias is not None:
-            found[metric.alias] = known
+        if metric.alias is None:
+            continue
+        other = found.setdefault(metric.alias, known)
+        if other.name != known.name:
+            why = f"birth: alias {metric.alias} stands for {other.name!r} and {known.name!r}"
+            raise MalformedMessage("malformed", why)
     return found
 
 

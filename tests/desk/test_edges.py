@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.arrival import Again, Arrival
+from desk.edges import EDGES_KEPT, NAMES_KEPT
 from equipment.sparkplug_payload import REBIRTH, decode
 from tests.desk.given_edge import BORN_MS, DOOR, LAMP, NOW_MS, VACUUM, Edge, World
 from tests.equipment import given_sparkplug as sp
@@ -228,6 +229,41 @@ def test_a_device_with_a_credential_of_its_own_speaks_for_no_other(world: World)
     assert "CHEM-001 may not publish on spBv1.0/S001/NBIRTH/EDGE-1" in [
         w for _, w in world.refused()
     ]
+
+
+def test_a_device_cannot_be_an_edge_node_of_many_sites(world: World, edge: Edge) -> None:
+    born(world, edge)
+    strange = [Edge("EDGE-1", group=f"S{n}").birth() for n in range(EDGES_KEPT + 1)]
+    world.hear(*strange, *(one._replace(sender="EDGE-1") for one in strange))
+    world.hear(Edge("GW-2").birth()._replace(sender="GW-2"))
+    assert {reason for reason, _ in world.refused()} == {"foreign_topic", "unknown_device"}
+    world.hear(edge.data(10))
+    assert world.values() == {0: -70.0, 10: -0.01}
+
+
+def test_a_device_declares_nothing_for_another(world: World) -> None:
+    edge = Edge("EDGE-1")
+    world.hear(*(one._replace(sender="EDGE-1") for one in (edge.birth(), edge.device_birth())))
+    kinds = {note.kind for note in world.telemetry.notes("CHEM-001", 0, NOW_MS)}
+    assert kinds == set()
+
+
+def test_what_an_edge_node_declares_is_bounded(world: World, edge: Edge) -> None:
+    def names(device: int) -> list[bytes]:
+        return [sp.metric(f"{device:x}{n:x}", alias=n) for n in range(3000)]
+
+    world.hear(edge.birth(), *(edge.device_birth(f"D{n}", names(n)) for n in range(34)))
+    why = [w for reason, w in world.refused() if reason == "oversize"]
+    assert why == [f"GW-1 declares more than {NAMES_KEPT} names and aliases of metrics"]
+
+
+def test_a_birth_that_cannot_be_understood_ends_the_one_before(world: World, edge: Edge) -> None:
+    born(world, edge)
+    two = [sp.metric("wash_vacuum", -70.0, alias=1), sp.metric("psu_24v", 24.0, alias=1)]
+    world.hear(edge.device_birth(metrics=two), edge.data(10, sp.metric(alias=1, value=24.1)))
+    assert {reason for reason, _ in world.refused()} == {"malformed", "unborn"}
+    assert world.values() == {0: -70.0}
+    assert [topic for topic, _ in world.sent] == [NCMD]
 
 
 def test_what_is_a_day_ahead_is_put_aside(world: World, edge: Edge) -> None:

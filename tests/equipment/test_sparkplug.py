@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equipment.sparkplug import Known, is_hosts, place, said, table
+from equipment.sparkplug import Known, bd_seq, is_hosts, place, said, table
 from equipment.sparkplug_payload import Metric, decode, number, rebirth
 from equipment.wire import Event, MalformedMessage, Tele
 from tests.equipment import given_sparkplug as sp
@@ -152,6 +152,19 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on() -> None:
         "malformed": "metric y: a number beyond 1e+15",
         "unborn": "alias 9 was not declared at birth",
     }
+
+
+def test_an_alias_of_two_metrics_is_named() -> None:
+    two = [sp.metric("x", 1.0, alias=7), sp.metric("y", 2.0, alias=7)]
+    with pytest.raises(MalformedMessage, match="alias 7 stands for 'x' and 'y'"):
+        table(decode(sp.payload(*two)))
+    assert table(decode(sp.payload(two[0], two[0])))[7] == Known("x", sp.DOUBLE)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 1e300, 7.0])
+def test_the_number_of_a_connection_is_an_integer(value: float) -> None:
+    assert bd_seq(decode(sp.payload(sp.metric("bdSeq", value)))) is None
+    assert bd_seq(decode(sp.payload(sp.metric("bdSeq", 255, sp.UINT64)))) == 255
 
 
 def test_a_metric_without_a_time_is_named() -> None:
