@@ -69,7 +69,7 @@ class Note:
 class Batch:
     """What is committed, and acknowledged, in one go. ``id`` is 0 until it is stored.
 
-    ``received_ms`` is when it came in, ms UTC of our own clock.
+    ``received_ms`` is when it came in, ms UTC of our own clock, 0 where that is not known.
     """
 
     blocks: Sequence[Block] = ()

@@ -99,11 +99,14 @@ class Clocks:
         return now_ms if ahead else at_ms
 
     def hear(self, devices: Picks, at_ms: Ints, codes: Codes, received_ms: int) -> list[Alarm]:
-        """Take note of the rows of one batch; return what there is to say about clocks then."""
+        """Take note of the rows of one batch; return what there is to say about clocks then.
+
+        That is nothing where it is not known when the batch came in, 0 as ``received_ms``.
+        """
         rows = self._state.rows
         late = codes != LIVE
         asked = late | rows["odd"].take(devices)
-        if not asked.any():  # nearly always
+        if not received_ms or not asked.any():  # nearly always
             np.maximum.at(rows["watermark_ms"], devices, at_ms)
             self.live += len(codes)
             return []

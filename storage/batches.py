@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from equipment.reading import Batch, Block, Note
+from equipment.reading import HISTORICAL, Batch, Block, Note
 
 
 class _Block(msgspec.Struct, array_like=True, frozen=True):
@@ -31,7 +31,7 @@ class _Note(msgspec.Struct, array_like=True, frozen=True):
 class _Batch(msgspec.Struct, array_like=True, frozen=True):
     blocks: list[_Block]
     notes: list[_Note]
-    received_ms: int = 0
+    received_ms: int = -1  # of what an earlier version kept, which marked history only, with 1
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -51,7 +51,9 @@ def unpack(blob: bytes, id: int) -> Batch:
     notes = [
         Note(n.device, n.kind, n.at_ms, n.boot, n.seq, json.loads(n.body)) for n in found.notes
     ]
-    return Batch([_unpack_block(block) for block in found.blocks], notes, id, found.received_ms)
+    marked = HISTORICAL if found.received_ms < 0 else 1
+    blocks = [_unpack_block(block, marked) for block in found.blocks]
+    return Batch(blocks, notes, id, max(0, found.received_ms))
 
 
 def body_text(note: Note) -> str:
@@ -75,7 +77,7 @@ def _bytes(array: np.ndarray[Any, Any], type_code: str) -> bytes:
     return array.astype(type_code, copy=False).tobytes()
 
 
-def _unpack_block(found: _Block) -> Block:
+def _unpack_block(found: _Block, marked: int) -> Block:
     return Block(
         found.metrics,
         found.devices,
@@ -83,5 +85,5 @@ def _unpack_block(found: _Block) -> Block:
         np.frombuffer(found.values, "<f8").reshape(len(found.devices), len(found.metrics)),
         found.boots,
         np.frombuffer(found.seqs, "<i8"),
-        np.frombuffer(found.lateness, "i1"),
+        np.frombuffer(found.lateness, "i1") * np.int8(marked),
     )
