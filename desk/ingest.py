@@ -105,10 +105,8 @@ class Ingest:
         self._news.put(lambda: self._intake.understand(rows))
 
     def _register(self, device: str, registered: Registered) -> None:
-        is_new = device not in self._intake.tallies
         self._intake.register(device, registered)
-        if is_new:
-            self._bank.add(device, registered.model)
+        self._bank.add(device, registered.model)
 
     def _catch_up(self) -> None:
         while not self._news.empty():

@@ -232,6 +232,21 @@ def test_a_device_that_is_registered_later_is_heard() -> None:
     assert "vacuum" in world.telemetry.last(["HEMA-001"])["HEMA-001"]
 
 
+def test_a_device_that_was_gone_over_a_restart_is_judged_when_it_comes_back() -> None:
+    before = World()
+    before.ingest.register("CHEM-003", Registered("CHEM", "S001"))
+    topic = TOPIC.replace("CHEM-001", "CHEM-003")
+    before.hear(tele(1, sender=None, topic=topic, t=NOW_MS - 3_600_000))
+    before.ingest.checkpoint()
+    after = World(before.telemetry, before.records)
+    after.ingest.resume()
+    after.ingest.register("CHEM-003", Registered("CHEM", "S001"))
+    for n in range(30):
+        weak = {"t": NOW_MS - (30 - n) * 60_000, "m": {"wash_vacuum": -50.0}}
+        after.hear(tele(2 + n, sender=None, topic=topic, **weak))
+    assert ("CHEM-003", "wash_vacuum.warn") in {(a.device, a.rule) for a in after.alarms}
+
+
 def test_alarms_that_could_not_be_told_are_told_with_the_next_batch() -> None:
     world = World()
     told: list[Alarm] = []
