@@ -1,6 +1,6 @@
 """Quarantine: messages are looked at, replayed once they are understood, or discarded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -74,16 +74,17 @@ def open_replays(work: Work) -> list[Replay]:
     return list(work.shelf(Replay).find(state=_OPEN))
 
 
-def next_parcel(office: Office, id: str) -> list[Arrival] | None:
+def next_parcel(office: Office, id: str, elsewhere: Container[str] = ()) -> list[Arrival] | None:
     """Return the next messages of a replay for the intake, None when it is done.
 
-    What is no longer there, or was not kept whole, is counted at once.
+    What is no longer there, was not kept whole, or is of a device that is heard ``elsewhere`` - by
+    another collector, whose numbers and units are not known here - is counted at once.
     """
     with office.records.begin() as work:
         replay = work.shelf(Replay).get(id)
         if replay is None or replay.state == "done":
             return None
-        found, settled = _next(work, replay)
+        found, settled = _next(work, replay, elsewhere)
         replay = replace(counted(replay, settled), state="running")
         if not found and not settled:
             replay = replace(replay, state="done", done_at=office.now())
@@ -98,13 +99,15 @@ def next_parcel(office: Office, id: str) -> list[Arrival] | None:
     return [_arrival(one, id) for one in found]
 
 
-def _next(work: Work, replay: Replay) -> tuple[list[Quarantined], list[Result]]:
+def _next(
+    work: Work, replay: Replay, elsewhere: Container[str]
+) -> tuple[list[Quarantined], list[Result]]:
     """Return the next messages, or the next that cannot be replayed: whichever comes first."""
     found: list[Quarantined] = []
     settled: list[Result] = []
     size = 0
     for id, one in _pending(work, replay):
-        result = _hopeless(id, one)
+        result = _hopeless(id, one, elsewhere)
         if (found and result) or (settled and not result) or size > _PARCEL_BYTES:
             break
         if result:
@@ -126,11 +129,14 @@ def _pending(work: Work, replay: Replay) -> list[tuple[str, Quarantined | None]]
     return [(one.id, one) for one in some if one.id <= replay.until]
 
 
-def _hopeless(id: str, one: Quarantined | None) -> Result | None:
+def _hopeless(id: str, one: Quarantined | None, elsewhere: Container[str]) -> Result | None:
     if one is None:
         return Result(id, "gone")
     if not one.is_whole:
         why = f"only {len(one.payload)} of its {one.size} bytes were kept"
+        return Result(id, "refused", one.reason, why)
+    if one.device in elsewhere:
+        why = f"another collector hears {one.device}: replay the messages of that device"
         return Result(id, "refused", one.reason, why)
     return None
 

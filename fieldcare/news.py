@@ -49,7 +49,8 @@ class News:
         """What is on record at this moment is known to the ``ingest``; it hears what follows.
 
         Of several collectors each hears of its ``share`` of the sites. Replays are taken up by the
-        collector of the device that is named, by the first one where none is. ``hear`` is called
+        collector of the device that is named, by the first one where none is or nobody's: that one
+        leaves alone what is of another collector's device. ``hear`` is called
         when devices have changed, to listen at new sites too.
         """
         self._share = share or Shard()
@@ -60,12 +61,16 @@ class News:
         self._cuts: dict[str, datetime] = {}  # when an old secret stops to hold
         self._replays: list[str] = []
         self._under_way = False
+        self._elsewhere: set[str] = set()  # devices that another collector hears
         self.known: dict[str, Registered] = {}
         with office.records.read() as work:
             self._head = work.journal.head()
             self._take_up_devices(work)
             self._ingest.understand(mappings(work))
             self._take_up_replays(work)
+            for kept in work.shelf(Credential).find(limit=_MANY):
+                if kept.former is not None:
+                    self._cuts[kept.id] = kept.former.until
 
     @property
     def alive(self) -> bool:
@@ -130,10 +135,12 @@ class News:
             self._take_up_credential(work, user)
 
     def _take_up_devices(self, work: Work) -> None:
+        everywhere = work.shelf(Device).find(limit=_MANY)
+        self._elsewhere = {device.id for device in everywhere if not self._share.has(device.site)}
         found = {
             device.id: Registered(device.model, device.site)
-            for device in work.shelf(Device).find(limit=_MANY)
-            if device.model in self._models and self._share.has(device.site)
+            for device in everywhere
+            if device.model in self._models and device.id not in self._elsewhere
         }
         for id, registered in found.items():
             if self.known.get(id) != registered:
@@ -147,7 +154,10 @@ class News:
         asked = open_replays(work)
         if not self._share.whole:
             first = self._share.number == 1
-            asked = [r for r in asked if (r.device in self.known if r.device else first)]
+            asked = [
+                r for r in asked
+                if r.device in self.known or (first and r.device not in self._elsewhere)
+            ]  # fmt: skip
         self._replays = [replay.id for replay in asked]
 
     def _take_up_credential(self, work: Work, user: str) -> None:
@@ -162,7 +172,7 @@ class News:
         """Hand in the next parcel out of quarantine; return whether more may follow soon."""
         if self._under_way or not self._replays:
             return self._under_way
-        arrivals = next_parcel(self._office, self._replays[0])
+        arrivals = next_parcel(self._office, self._replays[0], self._elsewhere)
         if arrivals is None:
             log.info("replay done", extra={"replay": self._replays.pop(0)})
         elif arrivals:

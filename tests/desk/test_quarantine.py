@@ -9,7 +9,7 @@ import pytest
 from aftersales.machine import Refused
 from desk.arrival import Arrival
 from desk.mappings import drafted, mappings, unteach
-from desk.quarantine import ask_replay, discard, preview
+from desk.quarantine import ask_replay, discard, next_parcel, preview
 from desk.tickets import UnknownRecord
 from desk.ward import Ward
 from equipment.mapped import WrongMapping
@@ -297,3 +297,17 @@ def test_a_replay_that_a_crash_interrupted_goes_on_where_it_was() -> None:
     assert balanced(after) == (500, 500, 0, 0)
     with office.records.read() as work:
         assert work.shelf(Replay).find(state=["waiting", "running"]) == []
+
+
+def test_what_another_collector_hears_is_left_as_it_is() -> None:
+    world, office = ward()
+    world.hear(tele(1, m={"temp1": 1.0}))
+    (before,) = world.refused()
+    asked = ask_replay(office, ADMIN, reason="unknown_metric")
+    assert next_parcel(office, asked.id, {"CHEM-001"}) == []
+    assert next_parcel(office, asked.id, {"CHEM-001"}) is None
+    with office.records.read() as work:
+        done = work.shelf(Replay).get(asked.id)
+    assert done is not None
+    assert (done.refused, "another collector hears CHEM-001" in done.results[0].why) == (1, True)
+    assert world.refused() == [before]

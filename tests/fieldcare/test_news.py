@@ -135,6 +135,21 @@ def test_an_old_password_holds_for_its_grace_and_is_cut_with_it(tmp_path: Path) 
             collecting.stop()
 
 
+def test_a_grace_that_began_before_a_restart_is_over_too(tmp_path: Path) -> None:
+    with office(tmp_path) as desk:
+        first = issue(desk.records, "CHEM-001", BY._replace(now=wall_clock()))
+        grace = timedelta(seconds=6)
+        issue(desk.records, "CHEM-001", BY._replace(now=wall_clock()), grace=grace)
+        collecting = Collecting(load(data=tmp_path, mqtt_port=0), desk)
+        collecting.start()
+        try:
+            client = speak(collecting.port, "CHEM-001", first)
+            until(lambda: not client.is_connected())
+            client.loop_stop()
+        finally:
+            collecting.stop()
+
+
 def test_the_broker_s_password_file_keeps_the_lines_of_others(tmp_path: Path) -> None:
     with office(tmp_path, given.device("CHEM-002")) as desk:
         issue(desk.records, "CHEM-001", BY)
