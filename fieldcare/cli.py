@@ -7,7 +7,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from aftersales.access import Role
 from aftersales.machine import By
@@ -28,8 +30,13 @@ Data = Annotated[Path | None, typer.Option(help="Folder for everything that is k
 
 def end(why: str) -> NoReturn:
     """Say what is wrong and end with code 2."""
-    console.print(f"[red]fieldcare:[/red] {why}", highlight=False)
+    console.print(f"[red]fieldcare:[/red] {escape(why)}", highlight=False)
     raise typer.Exit(2)
+
+
+def as_sent(text: str) -> Text:
+    """Return what others wrote: nothing in it is markup, and what cannot be seen is spelt out."""
+    return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
 
 
 def settings(**given: Any) -> Settings:

@@ -8,7 +8,7 @@ from rich.table import Table
 from aftersales.journal import GENESIS, first_break
 from desk.ledger import ledgers
 from equipment.sequence import Tally
-from fieldcare.cli import Data, app, bar, console, end, opened
+from fieldcare.cli import Data, app, as_sent, bar, console, end, opened
 
 _PAGE = 2000
 _GAPS_SHOWN = 5
@@ -33,7 +33,7 @@ def ledger(
     for column in ("device", *counted, "gaps"):
         table.add_column(column, justify="left" if column in ("device", "gaps") else "right")
     for id, one in wanted.items():
-        table.add_row(id, *(f"{getattr(one, name):,}" for name in counted), _gaps(one))
+        table.add_row(id, *(f"{getattr(one, name):,}" for name in counted), as_sent(_gaps(one)))
     console.print(table)
 
 

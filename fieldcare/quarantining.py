@@ -13,7 +13,7 @@ from desk.quarantine import ask_replay, discard
 from desk.tickets import UnknownRecord
 from equipment.mapped import KINDS, Mapped, WrongMapping
 from equipment.quarantine import DISCARDS, IDS_AT_ONCE, Quarantined, Replay
-from fieldcare.cli import Data, app, bar, by_hand, console, end, opened, settings
+from fieldcare.cli import Data, app, as_sent, bar, by_hand, console, end, opened, settings
 from fieldcare.clock import wall_clock
 from fieldcare.logs import set_up
 from fieldcare.settings import Settings
@@ -55,7 +55,7 @@ def quarantine(
     for row in rows:
         text = row.payload[:60].decode("utf-8", errors="backslashreplace")
         at = f"{row.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(row.id, at, row.reason, row.why, row.topic, text)
+        table.add_row(row.id, at, row.reason, *map(as_sent, (row.why, row.topic, text)))
     console.print(table)
 
 
@@ -67,9 +67,9 @@ def show(id: str, data: Data = None) -> None:
     if one is None:
         end(f"message {id!r} is not in quarantine")
     for name in ("id", "at", "reason", "why", "topic", "sender", "device", "size"):
-        console.print(f"{name:7} {getattr(one, name)}", markup=False, highlight=False)
+        console.print(as_sent(f"{name:7} {getattr(one, name)}"), highlight=False)
     text = one.payload.decode("utf-8", errors="backslashreplace")
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(as_sent(text), highlight=False, soft_wrap=True)
 
 
 @group.command("map")
@@ -127,7 +127,8 @@ def list_mappings(data: Data = None) -> None:
     for row in rows:
         whom, at = row.device or row.model or "everywhere", f"{row.at:%Y-%m-%d %H:%M}"
         means = row.means or "(ignored)"
-        table.add_row(row.id, row.kind, row.sent, means, whom, str(row.version), row.by, at)
+        cells = (row.sent, means, whom, str(row.version), row.by, at)
+        table.add_row(row.id, row.kind, *map(as_sent, cells))
     console.print(table)
 
 
@@ -211,7 +212,7 @@ def _report(done: Replay) -> None:
     for column in ("id", "outcome", "reason", "why"):
         table.add_column(column, no_wrap=column != "why", overflow="fold")
     for one in done.results[:_SHOWN]:
-        table.add_row(one.id, one.outcome, one.reason, one.why)
+        table.add_row(one.id, one.outcome, one.reason, as_sent(one.why))
     console.print(table)
     if len(done.results) > _SHOWN:
         console.print(f"... and {done.done - _SHOWN} more, at most {IDS_AT_ONCE} are kept")

@@ -18,7 +18,7 @@ from equipment.credential import Credential
 from equipment.device import BadRecord, Device, Site
 from equipment.wire import MalformedMessage, address
 from equipment.words import Words
-from fieldcare.cli import Data, app, by_hand, console, end, opened, settings
+from fieldcare.cli import Data, app, as_sent, by_hand, console, end, opened, settings
 from fieldcare.clock import wall_clock
 from fieldcare.wiring import profiles
 
@@ -110,7 +110,7 @@ def list_devices(
     for column in ("id", "model", "site", "serial", "password"):
         table.add_column(column)
     for row in rows:
-        table.add_row(row.id, row.model, row.site, row.serial, _password(held.get(row.id)))
+        table.add_row(row.id, row.model, row.site, as_sent(row.serial), _password(held.get(row.id)))
     console.print(table)
 
 

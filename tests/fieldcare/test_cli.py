@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from desk.arrival import Arrival
-from equipment.quarantine import REASONS
+from equipment.quarantine import REASONS, Quarantined
 from fieldcare.clock import wall_clock
 from tests import given
 from tests.fieldcare.given_process import cli, office, take
@@ -89,7 +89,7 @@ BAD = {
 
 
 def test_quarantine_shows_every_reason_and_what_was_wrong(tmp_path: Path) -> None:
-    assert set(BAD) | {"ambiguous_metric"} == set(REASONS)
+    assert set(BAD) | {"ambiguous_metric", "unborn"} == set(REASONS)
     code, said = cli("quarantine", "--data", tmp_path)
     assert (code, said.strip()) == (0, "nothing is in quarantine")
     with office(tmp_path, given.device("CHEM-002")) as desk:
@@ -101,6 +101,21 @@ def test_quarantine_shows_every_reason_and_what_was_wrong(tmp_path: Path) -> Non
         assert f" {reason} " in said
     for why in ("'wash_vacum'", "'Cel' cannot be read as", "70000 bytes", "'CHEM-404' is not"):
         assert why in said
+
+
+def test_what_devices_send_is_shown_as_they_sent_it(tmp_path: Path) -> None:
+    with office(tmp_path) as desk:
+        take(desk, tmp_path, [Arrival(None, "other/[/i]", b"[red]x[/b]\x1b[2J")])
+        with desk.records.read() as work:
+            (one,) = work.shelf(Quarantined).find()
+    for arguments in ((), ("show", one.id)):
+        code, said = cli("quarantine", *arguments, data=tmp_path)
+        assert code == 0, said
+        assert "other/[/i]" in said
+        assert r"[red]x[/b]\x1b[2J" in said
+        assert "\x1b" not in said
+    code, said = cli("quarantine", "show", "[/i]", data=tmp_path)
+    assert (code, "'[/i]' is not in quarantine" in said) == (2, True), said
 
 
 def test_quarantine_can_be_asked_for_one_reason(tmp_path: Path) -> None:
