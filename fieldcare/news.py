@@ -69,7 +69,7 @@ class News:
             self._ingest.understand(mappings(work))
             self._take_up_replays(work)
             for kept in work.shelf(Credential).find(limit=_MANY):
-                if kept.former is not None:
+                if kept.former is not None and kept.former.until > office.now():
                     self._cuts[kept.id] = kept.former.until
 
     @property
