@@ -138,7 +138,9 @@ class Clocks:
         long = (kind != _SLOW) | (now_ms - rows["began_ms"] >= self._steady_ms)
         sure = long & (rows["times"] >= _OFTEN)
         skew = np.where(kind == _RIGHT, 0, -rows["lag_ms"])
-        other = np.abs(skew - rows["skew_ms"]) > limits["jitter_ms"]
+        # A clock that gains all the time is another alarm only when it is a tenth faster again.
+        tenth = np.where(kind == _FAST, np.abs(rows["skew_ms"]) // 10, 0)
+        other = np.abs(skew - rows["skew_ms"]) > np.maximum(limits["jitter_ms"], tenth)
         turned = np.flatnonzero(sure & (other | ((skew == 0) != (rows["skew_ms"] == 0))))
         before = rows[turned]
         rows["skew_ms"][turned], rows["since_ms"][turned] = skew[turned], now_ms

@@ -97,6 +97,14 @@ def test_summer_time_makes_it_another_alarm() -> None:
     assert watch.active() == [second]
 
 
+def test_a_clock_that_gains_all_the_time_is_not_spoken_of_all_the_time() -> None:
+    watch = clocks()
+    gains = [(now_ms, now_ms + (now_ms - NOW_MS) // 6) for now_ms, _ in steady(120, 0)]
+    said = hear(watch, gains)
+    assert 1 < len([alarm for alarm in said if alarm.cleared_at is None]) < 30
+    assert watch.heard("D").skew_s == pytest.approx(20 * 60, rel=0.15)
+
+
 @pytest.mark.parametrize("pace", [1.1, 2, 10, 200])
 def test_a_backlog_that_is_drained_is_no_slow_clock(pace: float) -> None:
     start_ms = NOW_MS - 8 * HOUR_MS
