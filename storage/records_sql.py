@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
@@ -34,10 +35,8 @@ class _SqlShelf(Shelf[T]):
         return None if row is None else from_row(self._kind, row)
 
     def put(self, record: T) -> None:
-        row = to_row(record)
-        insert = _dialect(self._connection).insert(self._table).values(row)
-        rest = {name: insert.excluded[name] for name in row if name != self._id.name}
-        self._connection.execute(insert.on_conflict_do_update(index_elements=[self._id], set_=rest))
+        statement = _upsert(self._table, self._connection.dialect.name)
+        self._connection.execute(statement, to_row(record))
 
     def remove(self, id: str) -> None:
         self._connection.execute(sa.delete(self._table).where(self._id == id))
@@ -69,6 +68,16 @@ class _SqlShelf(Shelf[T]):
             many = isinstance(wanted, list | tuple | set)
             conditions.append(column.in_(list(wanted)) if many else column == wanted)
         return conditions
+
+
+@cache
+def _upsert(table: sa.Table, dialect: str) -> sa.Executable:
+    """Return what keeps a row of ``table``; to write it anew costs more than to run it."""
+    insert = {"postgresql": postgresql, "sqlite": sqlite}[dialect].insert(table)
+    (id,) = table.primary_key.columns
+    rest = {column.name: insert.excluded[column.name] for column in table.c if column is not id}
+    statement: sa.Executable = insert.on_conflict_do_update(index_elements=[id], set_=rest)
+    return statement
 
 
 def _dialect(connection: sa.Connection) -> Any:
