@@ -6,7 +6,7 @@ endpoint as a whole. Answers that promise something leave after the commit, in `
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, cast
 
 from collector import packets
@@ -14,7 +14,7 @@ from collector.admission import Limits, Principal
 from collector.dialogue import TOO_LARGE_SEEN, Dialogue, Handful
 from collector.exchange import Effects, Exchange
 from collector.fields import NONE, Malformed, Properties, Property, Reason
-from collector.packets import Connack, Connect, Disconnect, Frame
+from collector.packets import Connack, Connect, Disconnect, Frame, Publish
 from collector.session import Session, publish
 from storage.mailbox import Delivered, Letter
 
@@ -227,8 +227,9 @@ class Connection(asyncio.Protocol):
         """Welcome the client and go on with what it has sent meanwhile."""
         self.dialogue = Dialogue(self._exchange, session, principal, self.version)
         self.dialogue.will_stands = self.connect is not None and self.connect.will is not None
-        again = [packets.encode(p, self.version) for p in session.again(self.version)]
-        self._transport.write(packets.encode(answer, self.version) + b"".join(again))
+        self._transport.write(packets.encode(answer, self.version))
+        now = self._endpoint.now()
+        self._send_all(session, session.again(self.window, self.version, now))
         self.flush()
         self.let_go("asking")
         rest, self._need = bytes(self._tail), 0
@@ -262,14 +263,16 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Send the letters that wait, as far as the client's window and its speed allow."""
         session = self.session
-        if session is None or self.closing:
-            return
-        now, out, unsent = self._endpoint.now(), list[bytes](), Effects()
-        while "clogged" not in self._holds:
-            sent = session.next(self.window, self.version, now)
-            if sent is None:
-                break
-            number, message = sent
+        if session is not None and not self.closing and "clogged" not in self._holds:
+            now = self._endpoint.now()
+            self._send_all(
+                session, iter(lambda: session.next(self.window, self.version, now), None)
+            )
+
+    def _send_all(self, session: Session, letters: Iterable[tuple[int, Publish | None]]) -> None:
+        """Send numbered letters; what expired, or is larger than the client takes, is dropped."""
+        out, unsent = list[bytes](), Effects()
+        for number, message in letters:
             packet = packets.encode(message, self.version) if message else b""
             if message and (len(packet) <= self.largest or not self.largest):
                 out.append(packet)

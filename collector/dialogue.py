@@ -179,13 +179,14 @@ class Dialogue:
             self._exchange.subscribe(self.session, wanted, self.principal, id, self._effects)
             for wanted in packet.wanted
         )
+        self._exchange.changed(self.session, self._effects)
         self._reply(Granted(packets.SUBACK, packet.pid, reasons))
 
     def _on_unsubscribe(self, packet: Unsubscribe, _now: float) -> None:
         reasons = tuple(
-            self._exchange.unsubscribe(self.session, wanted, self._effects)
-            for wanted in packet.filters
+            self._exchange.unsubscribe(self.session, wanted) for wanted in packet.filters
         )
+        self._exchange.changed(self.session, self._effects)
         self._reply(Granted(packets.UNSUBACK, packet.pid, reasons))
 
     def _on_ping(self, packet: Ping, _now: float) -> None:

@@ -5,7 +5,6 @@ be sent once it has. Nothing in here waits, reads or writes. Source: MQTT 5.0 se
 """
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -67,7 +66,9 @@ class Exchange:
         self.sessions: dict[Client, Session] = {}
         self.retained = box.retained
         self._mortal = {t for t, letter in box.retained.items() if letter.expires_at}
-        self._retained_of = Counter(map(_speaker, box.retained))
+        self._retained_of: dict[str, dict[str, None]] = {}  # speaker -> topics
+        for topic in box.retained:
+            self._retained_of.setdefault(_speaker(topic), {})[topic] = None
         self._retained_bytes = sum(len(letter.payload) for letter in box.retained.values())
         self.epoch = 0  # grows when what was known about topics of devices is void
         self._of_user: dict[str, dict[Client, Session]] = {}
@@ -156,7 +157,7 @@ class Exchange:
     def subscribe(
         self, session: Session, wanted: Wanted, principal: Principal, id: int, effects: Effects
     ) -> int:
-        """Subscribe and return the granted QoS, or the reason why not.
+        """Subscribe and return the granted QoS, or the reason why not; ``changed`` is to follow.
 
         ``id`` is the client's own number for it, 0 for none.
         """
@@ -167,8 +168,6 @@ class Exchange:
         options |= id << _ID_SHIFT
         fresh = wanted.filter not in session.filters
         self._subscribe(session, wanted.filter, options)
-        if session.expiry_s:
-            self.keep(session, effects)
         if wanted.handling == 0 or (wanted.handling == 1 and fresh):
             for letter in self._retained_for(wanted.filter):
                 self._deliver(session, _tagged(letter, [id] if id else []), options & 1, effects)
@@ -187,22 +186,27 @@ class Exchange:
 
     def _subscribe(self, session: Session, wanted: str, options: int) -> None:
         old = session.filters.get(wanted)
+        if old == options:
+            return
         if old is not None:
             self._tree.remove(wanted, Subscriber(session, old))
         session.filters[wanted] = options
         self._tree.add(wanted, Subscriber(session, options))
         self._changed(wanted)
 
-    def unsubscribe(self, session: Session, wanted: str, effects: Effects) -> int:
-        """Undo a subscription; return the reason code."""
+    def unsubscribe(self, session: Session, wanted: str) -> int:
+        """Undo a subscription and return the reason code; ``changed`` is to follow."""
         options = session.filters.pop(wanted, None)
         if options is None:
             return Reason.NO_SUBSCRIPTION
         self._tree.remove(wanted, Subscriber(session, options))
         self._changed(wanted)
+        return Reason.SUCCESS
+
+    def changed(self, session: Session, effects: Effects) -> None:
+        """Have the mailbox know the subscriptions of a session that is kept."""
         if session.expiry_s:
             self.keep(session, effects)
-        return Reason.SUCCESS
 
     def _changed(self, wanted: str) -> None:
         if not is_request(wanted):  # a device that comes or goes makes nobody think again
@@ -213,6 +217,10 @@ class Exchange:
         if "+" not in wanted and "#" not in wanted:
             exact = self.retained.get(wanted)
             return [] if exact is None else [exact]
+        speaker = _speaker(wanted)
+        if speaker not in (wanted, "+", "#"):  # a device that asks takes no look at all others
+            mine = self._retained_of.get(speaker, ())
+            return [self.retained[topic] for topic in mine if matches(wanted, topic)]
         fixed = wanted.split("+", 1)[0].split("#", 1)[0]
         found = (t for t in self.retained if t.startswith(fixed) or t + "/" == fixed)
         return [self.retained[topic] for topic in found if matches(wanted, topic)]
@@ -298,8 +306,12 @@ class Exchange:
         else:
             del self.retained[topic]
         self._retained_bytes += grows
-        self._retained_of[speaker] += bool(letter.payload) - (old is not None)
-        if not self._retained_of[speaker]:
+        mine = self._retained_of.setdefault(speaker, {})
+        if letter.payload:
+            mine[topic] = None
+        else:
+            del mine[topic]
+        if not mine:
             del self._retained_of[speaker]
         effects.changes.append(Retained(letter))
 
@@ -312,7 +324,7 @@ class Exchange:
         most = self.limits
         if self._retained_bytes + grows > most.retained_bytes:
             return False
-        few = self._retained_of[speaker] < most.retained_each
+        few = len(self._retained_of.get(speaker, ())) < most.retained_each
         return not new or (few and len(self.retained) < most.retained)
 
     def _deliver(self, session: Session, letter: Letter, qos: int, effects: Effects) -> None:
@@ -352,9 +364,10 @@ def _tagged(letter: Letter, ids: list[int]) -> Letter:
 
 
 def _speaker(topic: str) -> str:
-    """Return the device a topic belongs to; the topic itself where it is nobody's."""
+    """Return the device or edge node of a topic or filter; itself where it is nobody's."""
     levels = topic.split("/", 4)
-    return levels[3] if len(levels) == 5 and topic.startswith(ROOT + "/") else topic
+    ours = topic.startswith(ROOT + "/") or is_sparkplug(topic)
+    return levels[3] if ours and len(levels) >= 4 else topic
 
 
 def _letter(message: Publish, now: float) -> Letter:

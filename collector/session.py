@@ -90,10 +90,15 @@ class Session:
         self.owed -= 1
         self.owed_bytes -= _size(letter)
 
-    def again(self, version: int) -> Iterator[Publish]:
-        """Yield what was in flight when the last connection ended."""
-        for pid, (_, letter) in self.inflight.items():
-            yield publish(letter, version, pid, again=True)
+    def again(self, window: int, version: int, now: float) -> Iterator[tuple[int, Publish]]:
+        """Yield what was in flight when the last connection ended, with its number.
+
+        What is more than the new connection's ``window`` waits once more.
+        """
+        for pid in reversed(tuple(self.inflight)[window:]):
+            self.waiting.appendleft(self.inflight.pop(pid))
+        for pid, (number, letter) in tuple(self.inflight.items()):
+            yield number, publish(letter, version, pid, again=True, now=now)
 
     def next(self, window: int, version: int, now: float) -> tuple[int, Publish | None] | None:
         """Put the next waiting letter in flight and return it with its number.

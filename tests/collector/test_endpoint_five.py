@@ -167,6 +167,25 @@ def test_no_more_is_in_flight_to_a_client_than_it_takes(running: Running) -> Non
         assert device.expect(Publish).payload == b"3"
 
 
+def test_a_client_that_is_back_and_takes_less_is_sent_less(running: Running) -> None:
+    with client(running.port, **kept(V5)) as device:
+        subscribe(device, CMD)
+        for number in range(6):
+            running.endpoint.publish(CMD, b"%d" % number * (100 if number == 1 else 1))
+        pids = [device.expect(Publish).pid for _ in range(6)]
+    less = {**KEEP, Property.RECEIVE_MAXIMUM: 3, Property.MAXIMUM_PACKET: 100}
+    with client(running.port, clean=False, properties=less) as device:
+        heard = [device.expect(Publish) for _ in range(3)]
+        assert [(one.payload, one.pid, one.again) for one in heard[:2]] == [
+            (b"0", pids[0], True),
+            (b"2", pids[2], True),
+        ]
+        assert (heard[2].payload, heard[2].again) == (b"3", False)
+        assert device.hears_nothing()
+        device.send(*(Ack(packets.PUBACK, one.pid) for one in heard))
+        assert [device.expect(Publish).payload for _ in "ab"] == [b"4", b"5"]
+
+
 def test_a_watcher_gets_what_comes_the_fast_way_in_order(running: Running) -> None:
     with client(running.port, "desk", name="watch") as watch, client(running.port) as device:
         device.send(Publish(TELE, b"before", 1, 1))

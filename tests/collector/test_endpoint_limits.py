@@ -3,6 +3,7 @@
 import logging
 import resource
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +12,7 @@ from collector.admission import Limits, Principal
 from collector.descriptors import room_for
 from collector.fields import Property, Reason
 from collector.packets import V5, V311, Ack, Connack, Connect, Disconnect, Publish, encode
-from storage.mailbox import Client
+from storage.mailbox import Change, Client, MemoryMailbox, SessionKept
 from tests.collector.given_endpoint import (
     BOTH,
     CMD,
@@ -102,6 +103,47 @@ def test_retained_messages_have_a_limit() -> None:
         device.expect(Ack)
         device.expect(Ack)
         assert list(running.endpoint.exchange.retained) == [STATE]
+
+
+def test_a_device_has_a_limit_of_retained_messages_whatever_it_calls_its_site() -> None:
+    with endpoint(Limits(retained_each=3)) as running, client(running.port) as device:
+        for n in range(3):
+            for topic in (f"spBv1.0/S{n}/NDATA/D1", f"fc/v1/S{n}/D1", f"fc/v1/S{n}/D1/state"):
+                device.send(Publish(topic, b"x", 1, 1, True))
+                device.expect(Ack)
+        assert list(running.endpoint.exchange.retained) == [
+            "spBv1.0/S0/NDATA/D1",
+            "fc/v1/S0/D1",
+            "fc/v1/S0/D1/state",
+        ]
+
+
+def test_a_device_finds_what_is_retained_for_it_at_any_site() -> None:
+    with endpoint() as running:
+        for topic in (CMD, "fc/v1/S2/D1/cmd", "fc/v1/S1/D2/cmd", "spBv1.0/S1/NCMD/D1"):
+            running.endpoint.publish(topic, b"x", retain=True)
+        with client(running.port) as device:
+            subscribe(device, "fc/v1/+/D1/cmd")
+            assert {device.expect(Publish).topic for _ in "ab"} == {CMD, "fc/v1/S2/D1/cmd"}
+            subscribe(device, "spBv1.0/+/NCMD/D1")
+            assert device.expect(Publish).topic == "spBv1.0/S1/NCMD/D1"
+            assert device.hears_nothing()
+
+
+def test_many_subscriptions_at_once_are_kept_once() -> None:
+    class Counting(MemoryMailbox):
+        kept = 0
+
+        def write(self, changes: Sequence[Change]) -> None:
+            self.kept += sum(isinstance(change, SessionKept) for change in changes)
+            super().write(changes)
+
+    mailbox = Counting()
+    with endpoint(mailbox=mailbox) as running, client(running.port, **kept(V5)) as device:
+        reasons = subscribe(device, *(f"fc/v1/S{n}/D1/cmd" for n in range(200)))
+        assert reasons == (1,) * 100 + (Reason.QUOTA,) * 100
+        (session,) = mailbox.load().sessions.values()
+        assert (len(session.filters), mailbox.kept) == (100, 2)  # at the CONNECT, and now
 
 
 def test_retained_messages_have_a_limit_in_bytes_that_is_given_back() -> None:
