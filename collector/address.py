@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+ESCAPED: Final = "in a password / ? # [ ] are written %2F %3F %23 %5B %5D"
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -35,21 +36,21 @@ class Address(NamedTuple):
 
 def address(url: str, certificates: Certificates = NO_CERTIFICATES) -> Address:
     """Read mqtt://user:password@host:port, or mqtts:// for TLS. Raises BadAddress."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its text may name a part of the password
+        raise BadAddress(f"the broker's host or port cannot be read; {ESCAPED}") from None
     if parts.scheme not in _PORTS:
         raise BadAddress(f"scheme {parts.scheme!r} of the broker is none of mqtt, mqtts")
     if not parts.hostname:
         raise BadAddress("the broker's address names no host")
-    try:
-        port = parts.port or _PORTS[parts.scheme]
-    except ValueError as error:
-        raise BadAddress(f"the broker's port is wrong: {error}") from None
     if parts.scheme == "mqtt" and any(certificates):
         raise BadAddress("certificates are of use with mqtts:// only, the broker's is mqtt://")
     tls = _context(certificates) if parts.scheme == "mqtts" else None
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
-    return Address(parts.hostname, port, user, password, tls)
+    return Address(parts.hostname, port or _PORTS[parts.scheme], user, password, tls)
 
 
 def _context(certificates: Certificates) -> ssl.SSLContext:

@@ -104,7 +104,7 @@ class Broker:
         self._counting = threading.Lock()
         self._closing = self._pushed_out = False
         self._stopping, self._subscribed = threading.Event(), threading.Event()
-        self._asked: dict[int | None, Sequence[str]] = {}
+        self._asked: dict[int, Sequence[str]] = {}
         self._thread = threading.Thread(target=self._run, name="mqtt-broker", daemon=True)
         self._connected_at = self._stopped_at = 0.0
         self._failures = 0
@@ -122,7 +122,7 @@ class Broker:
         self._closing = True
         self._room.clear()
         until = time.monotonic() + _GOODBYE_S
-        while self.connected and self._waiting[0] and time.monotonic() < until:
+        while self.connected and self.waiting[0] and time.monotonic() < until:
             time.sleep(0.01)
         self._stopping.set()
         self._thread.join(2 * _GOODBYE_S)
@@ -143,8 +143,9 @@ class Broker:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Messages and bytes that were taken and are not yet committed."""
-        messages, size = self._waiting
+        """Messages and bytes that were taken and are not yet committed and acknowledged."""
+        with self._counting:
+            messages, size = self._waiting
         return messages, size
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
@@ -153,9 +154,10 @@ class Broker:
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Receive what comes on ``topics`` as well, now and on every later connection."""
-        more = tuple(topic for topic in topics if topic not in self._topics)
+        known = frozenset(self._topics)
+        more = tuple(topic for topic in topics if topic not in known)
         self._topics += more
-        if self.connected:
+        if self._connected_at:
             self._ask_for(more)
 
     def kept(self, receipts: Sequence[Any]) -> None:
@@ -188,6 +190,7 @@ class Broker:
                 self._converse()
             except Exception:
                 log.exception("the broker connection failed, trying again")
+                self._subscribed.clear()
             if self._client.protocol == self._protocol:
                 self._stopping.wait(self._pause_s())
             else:
@@ -269,7 +272,8 @@ class Broker:
             some = topics[first : first + _FILTERS_AT_ONCE]
             with self._counting:  # the answer may be faster than we are
                 _, mid = self._client.subscribe([(topic, asked) for topic in some])
-                self._asked[mid] = some
+                if mid is not None:
+                    self._asked[mid] = some
 
     # -- paho calls these, in the thread
 

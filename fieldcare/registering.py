@@ -166,7 +166,7 @@ def add_gateway(
 
 @gateways.command("revoke")
 def revoke_gateway(name: str, data: Data = None) -> None:
-    """Take a gateway's password away."""
+    """Take a gateway's password away; what it has open is cut within seconds."""
     with opened(data) as stores:
         try:
             if "/" not in name:

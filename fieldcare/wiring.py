@@ -19,7 +19,7 @@ import uvicorn
 from aftersales.workdays import china
 from api.app import create_app
 from api.context import Backstage, Demo
-from collector.address import Certificates
+from collector.address import ESCAPED, Certificates
 from collector.admission import Principal, device_principal, gateway_principal
 from collector.committer import Committer
 from collector.endpoint import Endpoint
@@ -136,11 +136,11 @@ def influx_server(url: str) -> Server:
 
     ``influxs://`` speaks TLS. Raises WrongSetting without the password in its text.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or 8086
-    except ValueError as error:
-        raise WrongSetting(f"telemetry: {error}") from None
+    except ValueError:  # its text may name a part of the password
+        raise WrongSetting(f"telemetry: its host or port cannot be read; {ESCAPED}") from None
     if parts.scheme not in _SCHEMES or not parts.hostname or not parts.path.strip("/"):
         raise WrongSetting("telemetry is not sqlite or influx://user:password@host:port/bucket")
     secret, org = unquote(parts.password or ""), parse_qs(parts.query).get("org", ["-"])[0]

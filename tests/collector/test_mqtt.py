@@ -186,6 +186,9 @@ def test_the_shipped_rules_keep_devices_apart(server: Mosquitto, listening: List
         ("http://broker", "scheme 'http'"),
         ("mqtt://", "no host"),
         ("mqtt://user:secret@broker:99999", "port"),
+        ("mqtt://user:secret/1@broker:1883", "port cannot be read; in a password /"),
+        ("mqtt://user:12secret#1@broker", "port"),
+        ("mqtt://user:]secret[@broker", "host"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_named_without_its_password(url: str, says: str) -> None:

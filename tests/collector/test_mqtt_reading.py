@@ -7,6 +7,7 @@ from paho.mqtt.client import Client
 
 from collector.client import differences
 from collector.fields import Property, length, two
+from collector.mqtt import EVERYTHING
 from collector.packets import V5, V311, Publish, encode
 from desk.arrival import Arrival
 from tests.collector.given_broker import paper
@@ -114,6 +115,13 @@ def test_what_is_not_mqtt_ends_the_connection_and_not_the_thread(
         assert broker.wait_until_subscribed(PATIENCE_S)
         server.say(encode(Publish(TELE, b"1", 1, 1), V5))
         assert [a.payload for a in sink.wait_for(1)] == [b"1"]
+
+
+def test_what_is_to_be_heard_as_well_is_asked_for_before_the_first_is_granted() -> None:
+    with paper(granting=False) as (server, broker, _):
+        until(lambda: EVERYTHING[-1] in server.subscribed)
+        broker.subscribe(["fc/v1/S9/+/+"])
+        until(lambda: "fc/v1/S9/+/+" in server.subscribed)
 
 
 @BULK

@@ -115,6 +115,24 @@ def _tell_and_see(folder: Path, desk: Any, collecting: Collecting) -> None:
     client.loop_stop()
 
 
+def test_a_gateway_that_is_revoked_or_let_in_anew_loses_what_it_has_open(tmp_path: Path) -> None:
+    with office(tmp_path) as desk:
+        collecting = Collecting(load(data=tmp_path, mqtt_port=0), desk)
+        collecting.start()
+        try:
+            for command in ("add", "revoke"):
+                _, said = cli("gateway", "add", "S001/GW-1", data=tmp_path)
+                secret = said.split("password ")[1].split()[0]
+                client = speak(collecting.port, "S001/GW-1", secret)
+                say(client, TOPIC, tele(1, wash_vacuum=-70.0))
+                assert newest(desk) == {"wash_vacuum": -70.0}
+                assert cli("gateway", command, "S001/GW-1", data=tmp_path)[0] == 0
+                until(lambda client=client: not client.is_connected())  # type: ignore[misc]
+                client.loop_stop()
+        finally:
+            collecting.stop()
+
+
 def test_an_old_password_holds_for_its_grace_and_is_cut_with_it(tmp_path: Path) -> None:
     with office(tmp_path) as desk:
         collecting = Collecting(load(data=tmp_path, mqtt_port=0), desk)

@@ -82,6 +82,10 @@ def test_another_telemetry_address_is_refused_without_its_password(url: str) -> 
     assert "secret" not in str(caught.value)
 
 
-def test_an_influx_port_that_is_none_is_a_wrong_setting() -> None:
-    with pytest.raises(WrongSetting, match="telemetry"):
-        influx_server("influx://u:p@db:99999/x")
+@pytest.mark.parametrize(
+    "url", ["influx://u:p@db:99999/x", "influx://u:secret/1@db/x", "influx://u:]secret[@db/x"]
+)
+def test_an_influx_address_that_cannot_be_read_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(WrongSetting, match="telemetry: its host or port cannot be read") as caught:
+        influx_server(url)
+    assert "secret" not in str(caught.value)
