@@ -62,9 +62,15 @@ class Bank:
         return sorted(self._active.values(), key=lambda alarm: (alarm.raised_at, alarm.id))
 
     def add(self, device: str, model: str) -> None:
-        """Watch one more device; a device that is there, or a model without profile, is left."""
+        """Watch one more device, afresh if it was of another model until now.
+
+        A device that is there as such, or a model without profile, is left.
+        """
         profile = self._profiles.get(model)
-        if profile is None or device in self._places.number:
+        known = self._places.number.get(device)
+        if profile is None or (
+            known is not None and self._devices[known].profile.model.code == model
+        ):
             return
         first = len(self._series.state)
         seats = tuple(len(seats.rows) for _, seats in self._rules)

@@ -247,6 +247,22 @@ def test_a_device_that_was_gone_over_a_restart_is_judged_when_it_comes_back() ->
     assert ("CHEM-003", "wash_vacuum.warn") in {(a.device, a.rule) for a in after.alarms}
 
 
+def test_a_device_whose_model_is_corrected_is_judged_as_what_it_is() -> None:
+    world = World()
+    world.ingest.register("CHEM-003", Registered("HEMA", "S001"))
+    topic = TOPIC.replace("CHEM-001", "CHEM-003")
+    world.hear(tele(1, sender=None, topic=topic, t=NOW_MS - 3_600_000))
+    assert len(world.refused()) == 1
+    world.ingest.register("CHEM-003", Registered("CHEM", "S001"))
+    for n in range(30):
+        weak = {"t": NOW_MS - (30 - n) * 60_000, "m": {"wash_vacuum": -50.0}}
+        world.hear(tele(2 + n, sender=None, topic=topic, **weak))
+    assert ("CHEM-003", "wash_vacuum.warn") in {(a.device, a.rule) for a in world.alarms}
+    world.ingest.checkpoint()
+    after = World(world.telemetry, world.records)
+    assert (after.ingest.resume(), after.ingest.active()) == (0, [])
+
+
 def test_alarms_that_could_not_be_told_are_told_with_the_next_batch() -> None:
     world = World()
     told: list[Alarm] = []
