@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.outage import real
-from benchmarks.storage import DAY, HOUR, METRICS, NOISE, NOMINAL, SHIFT, T0, batch, timed
-from equipment.reading import Batch, Block
+from benchmarks.storage import DAY, HOUR, T0, batch, timed
+from equipment.reading import Batch
 from fieldcare.logs import set_up
 from fieldcare.settings import load
 from fieldcare.wiring import influx_server, set_up_telemetry
@@ -30,22 +31,9 @@ START = T0 - DAYS * DAY
 
 
 def day_of_one(start: int, rng: np.random.Generator) -> Batch:
-    n = DAY // 10_000
-    values = NOMINAL + NOISE * rng.standard_normal((n, len(METRICS)))
-    one = batch(np.zeros(n, np.int64), 0, rng).blocks[0]
-    return Batch(
-        [
-            Block(
-                METRICS,
-                [LONG] * n,
-                start + np.arange(n) * 10_000,
-                np.rint(values * SHIFT) / SHIFT,
-                ["b"] * n,
-                np.arange(n),
-                one.lateness,
-            )
-        ]
-    )
+    at = np.arange(start - T0, start - T0 + DAY, 10_000)
+    (one,) = batch(np.zeros(len(at), np.int64), at, rng).blocks
+    return Batch([replace(one, devices=[LONG] * len(at))])
 
 
 def until(done: Callable[[], bool]) -> float:
@@ -66,7 +54,7 @@ def measured(kind: str, folder: Path) -> list[tuple[str, str]]:
             for day in range(DAYS):
                 store.append(day_of_one(START + day * DAY, rng))
             for at in range(0, HOUR, 10_000):
-                store.append(batch(np.arange(100), at, rng))
+                store.append(batch(np.arange(100), np.full(100, at), rng))
             sent = until(lambda: not store.backlog().batches)
             rolled = until(lambda: not store.to_roll_up)
         with closing(InfluxReader(there, register)) as reader:
