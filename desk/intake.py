@@ -157,6 +157,7 @@ class Intake:
             block, numbers = rows.block(metrics, self.clocks, sorted_.now_ms)
             sorted_.blocks.append(block)
             heard.append((numbers, block.at_ms, block.lateness))
+        sorted_.alarms += self.clocks.far(sorted_.far, sorted_.now_ms)
         sorted_.alarms += self._hear(heard, sorted_.now_ms)
 
     def _hear(self, heard: Sequence[Heard], now_ms: int) -> list[Alarm]:
@@ -293,11 +294,8 @@ class Intake:
     ) -> None:
         seq, mark = message.s, speaker.mark + (message.h != 0)
         device, columns_of = speaker.device, speaker.dialect.columns
-        latest_ms = _latest_ms(sorted_, arrival)
-        for at_ms, _ in rows:
-            if at_ms > latest_ms:
-                raise _ahead(at_ms, latest_ms)
         times = [at_ms for at_ms, _ in rows] or [0]
+        _check_time(sorted_, arrival, speaker, max(times))
         boot = self._run(sorted_, arrival, speaker, (message.b, seq), (min(times), max(times)))
         if not boot:
             return
@@ -322,10 +320,8 @@ class Intake:
 
     def _take_note(self, sorted_: Sorted, arrival: Arrival, known: _Topic, message: Any) -> None:
         speaker, kind = known
-        latest_ms = _latest_ms(sorted_, arrival)
-        at_ms = getattr(message, "t", 0) or latest_ms - FUTURE_LIMIT_MS
-        if at_ms > latest_ms:
-            raise _ahead(at_ms, latest_ms)
+        at_ms = getattr(message, "t", 0) or _latest_ms(sorted_, arrival) - FUTURE_LIMIT_MS
+        _check_time(sorted_, arrival, speaker, at_ms)
         seq, boot = getattr(message, "s", -1), getattr(message, "b", "")
         if seq >= 0:
             boot = self._run(sorted_, arrival, speaker, (boot, seq), (at_ms, at_ms))
@@ -481,8 +477,14 @@ def _kept(text: str, longest: int) -> str:
     return cut.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
-def _ahead(at_ms: int, latest_ms: int) -> MalformedMessage:
+def _check_time(sorted_: Sorted, arrival: Arrival, speaker: _Speaker, at_ms: int) -> None:
+    """Raise MalformedMessage for an instant that is not believed; its clock is taken note of."""
+    latest_ms = _latest_ms(sorted_, arrival)
+    if at_ms <= latest_ms:
+        return
+    if arrival.again is None:
+        sorted_.far[speaker.mark >> 1] = at_ms
     ahead_h = (at_ms - latest_ms + FUTURE_LIMIT_MS) / 3_600_000
-    return MalformedMessage(
+    raise MalformedMessage(
         "future_time", f"time is {ahead_h:.1f} h ahead of ours, limit 24 h - at `$.t`"
     )

@@ -69,6 +69,7 @@ class Sorted:
     notes: list[Note] = field(default_factory=list)
     refused: list[Quarantined] = field(default_factory=list)
     again: dict[str, Decided] = field(default_factory=dict)  # id in quarantine -> what it is now
+    far: dict[int, int] = field(default_factory=dict)  # clock -> an instant too far ahead to take
     blocks: list[Block] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)  # of clocks
     stored: Batch | None = None  # once it is

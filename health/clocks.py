@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equipment.lateness import Known, Tolerance, lateness
+from equipment.lateness import DAY_MS, Known, Tolerance, lateness
 from equipment.reading import AHEAD, HISTORICAL, LATE, LIVE, OLD, Codes, Ints
 from equipment.words import Words
 from health.alarm import STATE_OF, Alarm, Severity, instant
@@ -123,6 +123,16 @@ class Clocks:
         heard = np.flatnonzero(wanted & (last > _NEVER))
         return list(self._watch(heard, received_ms - last[heard], received_ms))
 
+    def far(self, named: Mapping[int, int], now_ms: int) -> list[Alarm]:
+        """Take note of instants that were too far ahead to be taken: device -> ms UTC.
+
+        Returns what there is to say about clocks then.
+        """
+        if not named:
+            return []
+        devices, at_ms = np.array(list(named)), np.array(list(named.values()), np.int64)
+        return list(self._watch(devices, now_ms - at_ms, now_ms))
+
     def _watch(self, heard: Picks, lag_ms: Ints, now_ms: int) -> Iterator[Alarm]:
         """Compare the newest instants just heard with those of before."""
         rows, limits = self._state.rows[heard], self._limits.rows[heard]
@@ -201,6 +211,11 @@ def skewed(device: str, skew_ms: int, since_ms: int) -> Alarm:
     by = span(abs(skew_ms))
     says = (
         Words(
+            f"时钟快约 {by.zh}：报文全部隔离，直到时钟校正",
+            f"the clock is {by.en} fast: messages are put aside until it is right",
+        )
+        if skew_ms > DAY_MS
+        else Words(
             f"时钟快约 {by.zh}：读数照常保存，时钟校正前不参与判断",
             f"the clock is {by.en} fast: readings are stored, but not judged until it is right",
         )

@@ -191,6 +191,26 @@ def test_a_clock_that_was_ahead_for_a_while_holds_up_no_judgement() -> None:
     assert [ticket.component for ticket in desk.tickets()] == ["power_supply"]
 
 
+@pytest.mark.parametrize("kind", ["tele", "event"])
+def test_a_clock_that_is_ahead_by_more_than_a_day_is_spoken_of_too(kind: str) -> None:
+    desk = Desk()
+    for minute in range(3):
+        desk.clock.at = NOW + timedelta(minutes=minute)
+        message = desk.tele(desk.clock() + 1000 * 24 * HOUR)
+        if kind == "event":
+            message = {**{name: message[name] for name in "bst"}, "code": "1007"}
+        arrival = Arrival(DEVICE, TOPIC.replace("tele", kind), json.dumps(message).encode())
+        desk.ingest.act(desk.ingest.keep([arrival]))
+    (fault,) = desk.faults("clock")
+    assert "1000.0 days fast: messages are put aside until it is right" in fault.says.en
+    assert desk.ingest.tallies[DEVICE].quarantined == 3
+    for minute in range(3, 6):
+        desk.clock.at = NOW + timedelta(minutes=minute)
+        batch = desk.hear(desk.tele(desk.clock()))
+        assert batch.blocks[0].lateness.tolist() == [LIVE]
+    assert desk.faults("clock") == []
+
+
 def test_the_alarms_of_a_device_whose_clock_is_slow_send_somebody() -> None:
     desk = Desk()
     for minute in range(90):
