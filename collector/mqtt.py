@@ -340,7 +340,8 @@ class Broker:
             log.error("a topic is not UTF-8, its message is left out", extra={"why": str(error)})
             client.ack(message.mid, message.qos)
             return
-        if topic == self._status.topic and self._status.another(message.payload):
+        told = self._protocol == MQTTProtocolVersion.MQTTv5
+        if topic == self._status.topic and self._status.another(message.payload, told=told):
             self._leave_it_to_the_other()
         if is_request(topic) or topic == self._status.topic:
             client.ack(message.mid, message.qos)

@@ -38,6 +38,7 @@ class Status:
         self._me = secrets.token_hex(4)
         self._connections = 0
         self._other = ""
+        self._suspected = False
         self._pushed_out = 0
         self._pushed_out_at = 0.0
 
@@ -49,8 +50,12 @@ class Status:
         """Return the message that says ``state`` of this connection."""
         return msgspec.json.encode(Said(state, f"{self._me}-{self._connections}"))
 
-    def another(self, payload: bytes | bytearray) -> bool:
-        """Return whether ``payload``, retained, shows that another came between our connections."""
+    def another(self, payload: bytes | bytearray, *, told: bool) -> bool:
+        """Return whether ``payload``, retained, shows that another came between our connections.
+
+        Where a broker tells who is pushed out (``told``), the first time means nothing: the other
+        has just been told to leave, and if both did nobody would be there.
+        """
         try:
             said = msgspec.json.decode(payload, type=Said)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -58,7 +63,10 @@ class Status:
         if said.by.startswith(self._me) or said.by == self._other or self._connections < 2:
             return False
         self._other = said.by  # seen twice, it is somebody who is no more
-        return said.state != "stopped"
+        if said.state == "stopped":
+            return False
+        before, self._suspected = self._suspected, True
+        return before or not told
 
     def pause_s(self, now: float) -> float | None:
         """Return how long to stay away, pushed out at ``now`` (s, any clock): None for good."""

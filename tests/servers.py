@@ -1,6 +1,8 @@
 """Real servers for tests: started on a free loopback port, stopped by their own process id."""
 
+import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -28,10 +30,17 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on at the moment.
+
+    It is below those that the system gives to connections, so that nobody else's has it while a
+    server that was stopped starts again.
+    """
+    for _ in range(100):
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -101,6 +110,11 @@ class Mosquitto:
         if self.process is not None:
             stop(self.process)
             self.process = None
+
+    def saved_at(self) -> float:
+        """Return when it last wrote down what it keeps, s of the epoch; 0 for never."""
+        file = self.directory / "mosquitto.db"
+        return file.stat().st_mtime if file.exists() else 0.0
 
     def kill(self) -> None:
         """Kill it, as if the power had gone."""

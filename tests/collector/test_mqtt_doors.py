@@ -146,6 +146,21 @@ def test_two_collectors_with_one_client_id_do_not_fight(
     assert "another client uses our client id" in caplog.text
 
 
+def test_of_two_with_one_client_id_one_stays_also_when_the_first_was_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mosquitto(tmp_path) as server:
+        url, sink = server.url("fieldcare"), Recorder()
+        with collecting(url, sink) as first:
+            assert first.wait_until_subscribed(PATIENCE_S)
+            first._client.socket().shutdown(2)
+            with collecting(url, sink) as second:
+                until(lambda: "another client uses our client id" in caplog.text)
+                publish(server, "1", "2")
+                assert [a.payload for a in sink.wait_for(2)] == [b"1", b"2"]
+                until(lambda: first.connected or second.connected)
+
+
 def test_more_topics_are_subscribed_to_while_it_runs(tmp_path: Path) -> None:
     with mosquitto(tmp_path) as server:
         sink = Recorder()
