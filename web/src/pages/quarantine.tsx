@@ -121,9 +121,9 @@ function Table({ items }: { items: Quarantined[] }) {
       </thead>
       <tbody>
         {items.map((item) => (
-          <tr key={item.id}>
+          <tr key={item.id} onClick={() => open_message(item.id)}>
             <td className="cell-at">
-              <button type="button" className="link" onClick={() => open_message(item.id)}>
+              <button type="button" className="link">
                 <time>{moment(item.at, now, language)}</time>
               </button>
             </td>
