@@ -1,6 +1,7 @@
 """Intake: decides on each arrival - reading, note, duplicate, or refused with a reason."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,7 +37,10 @@ from health.alarm import Alarm
 from health.clocks import Clocks
 from health.table import Picks
 
+log = logging.getLogger(__name__)
+
 TOPIC_KEPT, WHY_KEPT = 300, 1000
+_UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _TOPICS_CACHED = 200_000
 _DIALECTS_CACHED = 1000
 Heard = tuple[Picks, Ints, Codes]  # clock, ms UTC, lateness of each row
@@ -145,8 +149,13 @@ class Intake:
         """Decide on ``arrivals``; what is decided is remembered, so ask once for each."""
         sorted_ = Sorted(now, _ms(now) + FUTURE_LIMIT_MS)
         for arrival in arrivals:
-            if not self._took_habit(sorted_, arrival):
-                self._decide(sorted_, arrival)
+            try:
+                if not self._took_habit(sorted_, arrival):
+                    self._decide(sorted_, arrival)
+            except _UNFORESEEN as error:  # one message must not stop all that come after it
+                log.exception("a message could not be decided on", extra={"topic": arrival.topic})
+                why = {"unforeseen": f"{type(error).__name__}: {error}"}
+                self._refuse(sorted_, arrival, why, "numbered")
         self._finish(sorted_)
         return sorted_
 
@@ -328,12 +337,12 @@ class Intake:
             if not boot:
                 return
         self.clocks.named(speaker.mark >> 1, at_ms)
-        speaker.tally.stored += 1
         if isinstance(message, Birth):
             self._take_birth(sorted_, arrival, speaker, message)
         body = msgspec.to_builtins(message)
         at_ms = self.clocks.believed(speaker.mark >> 1, at_ms, sorted_.now_ms)
         sorted_.notes.append(Note(speaker.device, kind, at_ms, boot, seq, body))
+        speaker.tally.stored += 1
 
     def _take_birth(
         self, sorted_: Sorted, arrival: Arrival, speaker: _Speaker, birth: Birth

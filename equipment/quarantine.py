@@ -18,6 +18,7 @@ REASONS: dict[str, Words] = {
     "oversize": Words("报文过大", "oversize"),
     "unborn": Words("未经上线声明", "not declared at birth"),
     "unknown_device": Words("未登记设备", "unknown device"),
+    "unforeseen": Words("程序未能处理", "not foreseen by the program"),
 }
 DISCARDS: dict[str, Words] = {
     "test": Words("测试报文", "sent as a test"),

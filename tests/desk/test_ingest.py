@@ -10,7 +10,8 @@ import pytest
 
 from desk.arrival import Arrival
 from desk.ingest import Ingest
-from desk.intake import Registered
+from desk.intake import Intake, Registered
+from equipment.catalog import MODELS, DeviceModel
 from equipment.quarantine import Quarantined
 from equipment.reading import HISTORICAL, Batch
 from health.alarm import Alarm
@@ -358,3 +359,24 @@ def test_units_told_for_a_file_do_not_outlast_it() -> None:
         "CHEM-001": pytest.approx(-70.0),
         "CHEM-002": -70.0,
     }
+
+
+class Forgetful(dict[str, DeviceModel]):
+    """A catalogue with a fault in it: a model is found once."""
+
+    def __getitem__(self, code: str) -> DeviceModel:
+        return self.pop(code)
+
+
+def test_a_message_that_the_program_fails_on_stops_no_other() -> None:
+    intake = Intake({"CHEM-001": Registered("CHEM", "S001")}, Forgetful(MODELS))
+    birth = {"v": 1, "b": "boot", "serial": "x", "model": "CHEM", "metrics": []}
+    declared = {**birth, "metrics": [{"n": "psu_24v", "u": "V"}]}
+    faulty = Arrival("CHEM-001", TOPIC.replace("tele", "birth"), json.dumps(declared).encode())
+    sorted_ = intake.sort([tele(1), faulty, tele(2)], NOW)
+    assert [int(seq) for block in sorted_.blocks for seq in block.seqs] == [1, 2]
+    assert [(one.reason, one.why) for one in sorted_.refused] == [
+        ("unforeseen", "KeyError: 'CHEM'")
+    ]
+    tally = intake.tallies["CHEM-001"]
+    assert (tally.received, tally.stored, tally.quarantined) == (3, 2, 1)

@@ -89,7 +89,7 @@ BAD = {
 
 
 def test_quarantine_shows_every_reason_and_what_was_wrong(tmp_path: Path) -> None:
-    assert set(BAD) | {"ambiguous_metric", "unborn"} == set(REASONS)
+    assert set(BAD) | {"ambiguous_metric", "unborn", "unforeseen"} == set(REASONS)
     code, said = cli("quarantine", "--data", tmp_path)
     assert (code, said.strip()) == (0, "nothing is in quarantine")
     with office(tmp_path, given.device("CHEM-002")) as desk:
