@@ -36,6 +36,10 @@ class Table:
         """Return the exact content of the rows in use."""
         return self.rows.tobytes()
 
+    def seen(self) -> memoryview:
+        """Return the exact content of the rows in use, without a copy, until the next change."""
+        return self.rows.view(np.uint8).data
+
     def read(self, content: bytes) -> NDArray[np.void]:
         """Return what ``dump`` of a table of the same type wrote."""
         return np.frombuffer(content, self._room.dtype)
