@@ -178,34 +178,30 @@ class Intake:
         return self.clocks.hear(numbers, at_ms, codes, now_ms)
 
     def _decide(self, sorted_: Sorted, arrival: Arrival) -> None:
-        if is_sparkplug(arrival.topic):
-            self._hear_edge(sorted_, arrival)
-            return
         again = arrival.again
         if again is not None:  # stored, unless it says otherwise below
             sorted_.again[again.id] = Decided(again, "stored")
+        read = self._hear_edge if is_sparkplug(arrival.topic) else self._take
         try:
-            speaker, kind = self._whose(arrival)
-            speaker.tally.receive(again.ledger if again else "")
-            message: Any = decode(kind, arrival.payload)
-            if kind != "tele":
-                self._take_note(sorted_, arrival, _Topic(speaker, kind), message)
-            elif message.r is None:
-                self._take_rows(sorted_, arrival, speaker, message, ((message.t, message.m),))
-            else:
-                self._take_rows(sorted_, arrival, speaker, message, message.r)
+            read(sorted_, arrival)
         except MalformedMessage as error:
             self._refuse(sorted_, arrival, {error.reason: str(error)}, "refused")
 
+    def _take(self, sorted_: Sorted, arrival: Arrival) -> None:
+        """Take a message of our own format. Raises MalformedMessage."""
+        speaker, kind = self._whose(arrival)
+        speaker.tally.receive(arrival.again.ledger if arrival.again else "")
+        message: Any = decode(kind, arrival.payload)
+        if kind != "tele":
+            self._take_note(sorted_, arrival, _Topic(speaker, kind), message)
+        elif message.r is None:
+            self._take_rows(sorted_, arrival, speaker, message, ((message.t, message.m),))
+        else:
+            self._take_rows(sorted_, arrival, speaker, message, message.r)
+
     def _hear_edge(self, sorted_: Sorted, arrival: Arrival) -> None:
-        """Take what a payload of Sparkplug comes to, message by message."""
-        if arrival.again is not None:
-            sorted_.again[arrival.again.id] = Decided(arrival.again, "stored")
-        try:
-            heard = self.edges.hear(arrival, sorted_.now_ms)
-        except MalformedMessage as error:
-            self._refuse(sorted_, arrival, {error.reason: str(error)}, "refused")
-            return
+        """Take what a payload of Sparkplug comes to, each by itself. Raises MalformedMessage."""
+        heard = self.edges.hear(arrival, sorted_.now_ms)
         sorted_.notes += heard.notes
         for one in heard.arrivals:
             if not self._took_habit(sorted_, one):
