@@ -7,9 +7,9 @@ by the thread that looks; messages come out of quarantine a parcel at a time, th
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from aftersales.journal import Event
 from collector.committer import Committer, Parcel
@@ -19,7 +19,6 @@ from desk.intake import Registered
 from desk.mappings import mappings
 from desk.office import Office
 from desk.quarantine import next_parcel, open_replays
-from equipment.catalog import DeviceModel
 from equipment.credential import Credential
 from equipment.device import Device
 from storage.interface import Work
@@ -32,6 +31,30 @@ _TAKEN_UP = ("device.", "mapping.", "credential.", "quarantine.")
 Cut = Callable[[str, bool], None]  # a user, and whether its session goes too
 
 
+class OnRecord(NamedTuple):
+    """The devices of one collector: those at its sites, and of these the ones it understands.
+
+    ``elsewhere`` are those of other collectors.
+    """
+
+    here: dict[str, Registered]
+    heard: dict[str, Registered]
+    elsewhere: set[str]
+
+
+def on_record(work: Work, share: Shard, models: Container[str]) -> OnRecord:
+    """Return what devices there are for the collector with this ``share`` of the sites."""
+    here: dict[str, Registered] = {}
+    elsewhere: set[str] = set()
+    for device in work.shelf(Device).find(limit=_MANY):
+        if share.has(device.site):
+            here[device.id] = Registered(device.model, device.site)
+        else:
+            elsewhere.add(device.id)
+    heard = {id: one for id, one in here.items() if one.model in models}
+    return OnRecord(here, heard, elsewhere)
+
+
 class News:
     """Looks at the journal from a thread, and tells the ingest, the listener and the committer."""
 
@@ -42,27 +65,27 @@ class News:
         committer: Committer,
         cut: Cut,
         *,
-        models: Mapping[str, DeviceModel],
-        share: Shard | None = None,
-        hear: Callable[[], None] = lambda: None,
+        models: Container[str],
+        known: Mapping[str, Registered],
+        share: Shard,
+        hear: Callable[[], None],
     ) -> None:
-        """What is on record at this moment is known to the ``ingest``; it hears what follows.
+        """The ``ingest`` has the ``known`` devices; it hears of all that are others or follow.
 
         Of several collectors each hears of its ``share`` of the sites. Replays are taken up by the
         collector of the device that is named, by the first one where none is or nobody's: that one
-        leaves alone what is of another collector's device. ``hear`` is called
-        when devices have changed, to listen at new sites too.
+        leaves alone what is of another collector's device. ``hear`` is called when devices have
+        changed, to listen at new sites too.
         """
-        self._share = share or Shard()
         self._office, self._ingest, self._committer = office, ingest, committer
-        self._models, self._cut, self._hear = models, cut, hear
+        self._models, self._share, self._cut, self._hear = models, share, cut, hear
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="news", daemon=True)
         self._cuts: dict[str, datetime] = {}  # when an old secret stops to hold
         self._replays: list[str] = []
         self._under_way = False
         self._elsewhere: set[str] = set()  # devices that another collector hears
-        self.known: dict[str, Registered] = {}
+        self.known = known
         with office.records.read() as work:
             self._head = work.journal.head()
             self._take_up_devices(work)
@@ -135,13 +158,7 @@ class News:
             self._take_up_credential(work, user)
 
     def _take_up_devices(self, work: Work) -> None:
-        everywhere = work.shelf(Device).find(limit=_MANY)
-        self._elsewhere = {device.id for device in everywhere if not self._share.has(device.site)}
-        found = {
-            device.id: Registered(device.model, device.site)
-            for device in everywhere
-            if device.model in self._models and device.id not in self._elsewhere
-        }
+        _, found, self._elsewhere = on_record(work, self._share, self._models)
         for id, registered in found.items():
             if self.known.get(id) != registered:
                 self._ingest.register(id, registered)

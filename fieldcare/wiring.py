@@ -28,14 +28,13 @@ from collector.mqtt import Broker, listen
 from collector.shard import shard
 from collector.tls import device_context
 from desk.ingest import Ingest
-from desk.intake import Registered
 from desk.office import Office
 from desk.tickets import act_on, clear_forgotten, open_waiting
 from equipment.credential import Credential, matches
-from equipment.device import Device, Site
+from equipment.device import Site
 from equipment.sparkplug import HOST_STATE, host_state
 from fieldcare.clock import wall_clock
-from fieldcare.news import News
+from fieldcare.news import News, on_record
 from fieldcare.ops import OpsPort
 from fieldcare.planner import Planner
 from fieldcare.reporting import HttpServer, Watch
@@ -168,17 +167,15 @@ class Collecting:
 
     def __init__(self, settings: Settings, office: Office) -> None:
         rules = profiles(settings)
-        with office.records.read() as work:
-            everywhere = work.shelf(Device).find(limit=_MANY)
         self._shard = shard(settings.shard)
-        here = [device for device in everywhere if self._shard.has(device.site)]
-        devices = [device for device in here if device.model in rules]
+        with office.records.read() as work:
+            here, devices, _ = on_record(work, self._shard, rules)
         models = {code: profile.model for code, profile in rules.items()}
         self.ingest = Ingest(
             office.telemetry,
             office.records,
-            Bank(rules, {d.id: d.model for d in devices}),
-            registered={d.id: Registered(d.model, d.site) for d in devices},
+            Bank(rules, {id: device.model for id, device in devices.items()}),
+            registered=devices,
             catalog=models,
             now=office.now,
             on_alarms=partial(act_on, office),
@@ -186,7 +183,7 @@ class Collecting:
             speed=office.speed,
             send=self._send,
         )
-        self._ours = None if self._shard.whole else {device.id for device in here}
+        self._ours = None if self._shard.whole else here.keys()
         self._office, self._settings = office, settings
         self.committer = Committer(self.ingest, SqliteMailbox(settings.data / "mailbox.sqlite"))
         self.letterbox = Letterbox(self.committer, authenticator(office.records, office.now))
@@ -196,7 +193,8 @@ class Collecting:
             self.ingest,
             self.committer,
             self._cut,
-            models=models,
+            models=rules,
+            known=devices,
             share=self._shard,
             hear=self._hear,
         )
