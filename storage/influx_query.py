@@ -11,16 +11,14 @@ from storage.influx_link import Answer, Link, quoted, text
 from storage.interface import Series
 from storage.lines import NOTES
 from storage.merge import merged
-from storage.register import Register
+from storage.register import Register, by_model
 
 _FARTHEST_MS: Final = 9_223_372_036_000
 _NEWEST_WITHIN: Final = "7d"
-_NEWEST_AHEAD: Final = (
-    "5m"  # a device whose clock is further ahead must not hide what it says later
-)
-_ROWS: Final = (
-    20  # a device says its metrics in several messages; the newest rows together have them
-)
+# A device whose clock is further ahead must not hide what it says later.
+_NEWEST_AHEAD: Final = "5m"
+# A device says its metrics in several messages; the newest rows together have them.
+_ROWS: Final = 20
 _NAMED_AT_MOST: Final = 200
 _TAGS: Final = frozenset(("device", "model", "site"))
 
@@ -58,10 +56,7 @@ class Queries:
     def last(self, devices: Sequence[str]) -> dict[str, dict[str, tuple[int, float]]]:
         """Return device -> metric -> (ms UTC, value) of the newest rows of the last week."""
         found: dict[str, dict[str, tuple[int, float]]] = {}
-        models: dict[str, list[str]] = {}
-        for device in devices:
-            models.setdefault(self._register(device).model, []).append(device)
-        for model, mine in sorted(models.items()):
+        for model, mine in sorted(by_model(self._register, devices).items()):
             named = f" AND {one_of(mine)}" if len(mine) <= _NAMED_AT_MOST else ""
             for answer in self._link.ask(
                 f"SELECT * FROM {quoted(model)} WHERE time >= now() - {_NEWEST_WITHIN}"

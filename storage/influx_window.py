@@ -65,7 +65,7 @@ class WindowQueries:
             (self._rollups, suffix, asked._replace(start=first, end=past)),
             (self._readings, "", asked._replace(start=past)),
         )
-        return joined([_ask(link, model + end, one) for link, end, one in ranges])
+        return joined([_ask(link, model, kind, one) for link, kind, one in ranges])
 
     def _rolled_part(self, model: str, asked: _Range) -> tuple[str, int, int]:
         """Return which roll-ups serve ``asked``, and the borders between which they do.
@@ -97,18 +97,19 @@ class WindowQueries:
         return (min(found), max(found)) if found else None
 
 
-def _ask(link: Link, measurement: str, asked: _Range) -> Windows:
+def _ask(link: Link, model: str, suffix: str, asked: _Range) -> Windows:
+    """Return buckets of readings, or of the roll-ups that ``suffix`` names."""
     if asked.start >= asked.end:
         return {}
     first, width = asked.buckets
-    low, high, mean = ("_min", "_max", "_mean") if _is_rolled(measurement) else ("", "", "")
+    low, high, mean = ("_min", "_max", "_mean") if suffix else ("", "", "")
     columns = ", ".join(
         f'min({quoted(m + low)}) AS "{n}l", max({quoted(m + high)}) AS "{n}h",'
         f' mean({quoted(m + mean)}) AS "{n}m"'
         for n, m in enumerate(asked.metrics)
     )
     answers = link.ask(
-        f"SELECT {columns} FROM {quoted(measurement)} WHERE {one_of([asked.device])}"
+        f"SELECT {columns} FROM {quoted(model + suffix)} WHERE {one_of([asked.device])}"
         f" AND {within(asked.start, asked.end)}"
         f" GROUP BY time({width}ms, {first % width}ms) fill(none)"
     )
@@ -118,11 +119,6 @@ def _ask(link: Link, measurement: str, asked: _Range) -> Windows:
         for n, metric in enumerate(asked.metrics)
         if f"{n}l" in found
     }
-
-
-def _is_rolled(measurement: str) -> bool:
-    """Return whether a measurement is one of roll-ups."""
-    return measurement.endswith((MINUTES, HOURS))
 
 
 def _window(low: Series, high: Series, mean: Series) -> Window:

@@ -1,6 +1,6 @@
 """Register: model and site of a device, read from the records when somebody first asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from equipment.device import Device
@@ -16,6 +16,14 @@ class Standing(NamedTuple):
 
 Register = Callable[[str], Standing]
 UNKNOWN: Final = Standing("other", "-")
+
+
+def by_model(register: Register, devices: Iterable[str]) -> dict[str, list[str]]:
+    """Return ``devices`` by their models, in the order given."""
+    found: dict[str, list[str]] = {}
+    for device in devices:
+        found.setdefault(register(device).model, []).append(device)
+    return found
 
 
 class RecordedDevices:

@@ -16,7 +16,7 @@ from storage.influx_link import Link, Refused, Server, TooLarge
 from storage.influx_query import by_device
 from storage.interface import Series
 from storage.lines import aggregate_lines, name, numbers
-from storage.register import UNKNOWN, Register
+from storage.register import UNKNOWN, Register, by_model
 from storage.tail import StorageError
 
 log = logging.getLogger(__name__)
@@ -92,9 +92,7 @@ class RollUps:
 
     def _of_one_model(self, devices: Sequence[str]) -> Iterator[list[str]]:
         """Yield some devices of one model at a time."""
-        models: dict[str, list[str]] = {}
-        for device in devices:
-            models.setdefault(self._register(device).model, []).append(device)
+        models = by_model(self._register, devices)
         models.pop(UNKNOWN.model, None)
         for mine in models.values():
             for start in range(0, len(mine), _DEVICES_AT_ONCE):
