@@ -193,7 +193,7 @@ class Clocks:
 
     def state(self) -> dict[str, Any]:
         """Return what ``restore`` needs."""
-        layout, rows = self._state.layout, self._state.dump()
+        layout, rows = self._state.layout, bytes(self._state.dump())
         return {"devices": self._devices, "layout": layout, "rows": rows, "live": self.live}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -84,7 +84,7 @@ def pack(
     """Return the snapshot of these tables."""
     rows = [(id, model, digest, list(counts)) for id, model, digest, counts in devices]
     # Encoded as bytes are, but these are hundreds of megabytes with thousands of devices.
-    tables: Any = [[table.seen() for table in group] for group in groups]
+    tables: Any = [[table.dump() for table in group] for group in groups]
     kept = Kept(_format(groups), rows, tables, list(active), not_newer)
     return msgspec.msgpack.encode(kept)
 

@@ -32,11 +32,7 @@ class Table:
         """What the bytes of ``dump`` mean: the names and types of the columns."""
         return repr(self._room.dtype.descr)
 
-    def dump(self) -> bytes:
-        """Return the exact content of the rows in use."""
-        return self.rows.tobytes()
-
-    def seen(self) -> memoryview:
+    def dump(self) -> memoryview:
         """Return the exact content of the rows in use, without a copy, until the next change."""
         return self.rows.view(np.uint8).data
 
