@@ -132,7 +132,7 @@ def read_quarantined(stage: Stage, id: shapes.IdPath) -> refusals.QuarantinedPag
         one = _message(work, id)
         known = work.shelf(Device).get(one.device)
         devices = [] if known else work.shelf(Device).find(limit=_DEVICES)
-    model = stage.models.get(known.model) if known else None
+    model = _model(stage, known)
     return refusals.QuarantinedPage(
         **_facts(one),
         device=one.device,
@@ -178,9 +178,14 @@ def preview_message(
             row = drafted(by(stage, user), **asked.mapping.model_dump())
             _check(work, stage, row, rows)
             rows = [one for one in rows if one.id != row.id] + [row]
-        known = {d.id: d.model for d in work.shelf(Device).find(limit=100_000)}
     seen = preview(stage.office, id, rows, stage.models)
-    return _preview(seen, stage.models.get(known.get(seen.device, "")))
+    with stage.office.records.read() as work:
+        known = work.shelf(Device).get(seen.device)
+    return _preview(seen, _model(stage, known))
+
+
+def _model(stage: Backstage, device: Device | None) -> DeviceModel | None:
+    return stage.models.get(device.model) if device else None
 
 
 def _check(work: Work, stage: Backstage, row: Mapped, rows: list[Mapped]) -> None:
