@@ -27,6 +27,7 @@ from collector.exchange import Effects, Exchange
 from collector.fields import Property, Reason
 from collector.packets import Connect, Publish
 from collector.session import Session
+from collector.waiting import Waiting
 from collector.welcome import answer, keep_alive_s, refusal, session_s, window
 from collector.wills import LastWord, Wills
 from storage.mailbox import Client
@@ -85,7 +86,7 @@ class Endpoint:
         self._wills = Wills()
         self._handed_in: list[Release] = []
         self._partial = 0  # bytes of packets that are not complete
-        self._waiting = [0, 0]  # messages and bytes handed in and not yet committed
+        self._waiting = Waiting(self.limits.waiting_messages, self.limits.waiting_bytes)
         self._full = self._stopping = False
         self._room = self.limits.connections
         self._turned_away = 0
@@ -138,8 +139,7 @@ class Endpoint:
     @property
     def waiting(self) -> tuple[int, int]:
         """Messages and bytes that were taken and are not yet committed."""
-        messages, size = self._waiting
-        return messages, size
+        return self._waiting.messages, self._waiting.size
 
     def answers(self, timeout_s: float = 2.0) -> bool:
         """Return whether the loop still turns. Not to be called from it."""
@@ -191,7 +191,7 @@ class Endpoint:
         for session, word in self._wills.due(float("inf")):
             self._say(session, word)
         until = self._loop.time() + timeout_s / 2
-        while self._waiting[0] and self._loop.time() < until:
+        while self._waiting.messages and self._loop.time() < until:
             await asyncio.sleep(0.01)
         for connection in tuple(self._connections):
             if connection.dialogue is not None:
@@ -200,7 +200,7 @@ class Endpoint:
         while self._connections and self._loop.time() < until + timeout_s / 4:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.01)  # the last sockets are closed in the next turns of the loop
-        log.info("stopped listening", extra={"not_committed": self._waiting[0]})
+        log.info("stopped listening", extra={"not_committed": self._waiting.messages})
 
     # -- what connections call
 
@@ -249,12 +249,11 @@ class Endpoint:
         """
         effects = handful.effects
         messages = len(effects.arrivals) + len(effects.changes) + 1
-        self._waiting[0] += messages
-        self._waiting[1] += size
+        self._waiting.add(messages, size)
         if not self._handed_in:
             self._loop.call_soon(self._hand_in)
         self._handed_in.append(Release(connection, handful, messages, size))
-        if not self._full and self._above(1.0):
+        if not self._full and self._waiting.above(1.0):
             self._full = True
             log.warning("reading stopped until the store has caught up")
             for other in self._connections:
@@ -269,25 +268,19 @@ class Endpoint:
         size = sum(release.size for release in releases)
         self._committer.put(Parcel(self, arrivals, size, releases, changes))
 
-    def _above(self, share: float) -> bool:
-        messages, size = self._waiting
-        most = self.limits
-        return messages > most.waiting_messages * share or size > most.waiting_bytes * share
-
     def _release(self, receipts: Sequence[Sequence[Release]]) -> None:
         releases = list(chain.from_iterable(receipts))
         replies: dict[Connection, list[bytes]] = {}
         published: dict[Connection, int] = {}
         for connection, handful, messages, size in releases:
-            self._waiting[0] -= messages
-            self._waiting[1] -= size
+            self._waiting.add(-messages, -size)
             if connection is not None and handful.replies:
                 replies.setdefault(connection, []).extend(handful.replies)
                 published[connection] = published.get(connection, 0) + handful.published
         for connection, parts in replies.items():
             connection.release(parts, published[connection])
         self._deliver(releases)
-        if self._full and not self._above(0.5):
+        if self._full and not self._waiting.above(0.5):
             self._full = False
             for connection in tuple(self._connections):
                 connection.let_go("full")

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from collector.admission import Authenticate, Principal
 from collector.committer import Committer, Parcel
+from collector.waiting import Waiting
 from desk.handing import Asked, Busy, Letter, NotAdmitted, Outcome
 from equipment.words import Words
 
@@ -45,14 +46,14 @@ class Letterbox:
         waiting_messages: int = WAITING_MESSAGES,
     ) -> None:
         self._committer, self._authenticate = committer, authenticate
-        self._patience_s, self._most = patience_s, waiting_messages
-        self._messages = self._bytes = 0
+        self._patience_s = patience_s
+        self._waiting = Waiting(waiting_messages, WAITING_BYTES)
         self._counting = threading.Lock()
 
     @property
     def waiting(self) -> int:
         """How many messages are handed in and not stored yet."""
-        return self._messages
+        return self._waiting.messages
 
     async def admit(self, user: str, password: str) -> Principal:
         """Return who that is. Raises NotAdmitted."""
@@ -79,19 +80,18 @@ class Letterbox:
         size = sum(len(one.payload) + 100 for one in asked)
         loop = asyncio.get_running_loop()
         with self._counting:
-            if self._committer.failing and self._messages:
+            if self._committer.failing and self._waiting.messages:
                 raise Busy(_REFUSES, AGAIN_AFTER_S)
-            if self._messages + len(asked) > self._most or self._bytes + size > WAITING_BYTES:
+            if not self._waiting.takes(len(asked), size):
                 raise Busy(_BEHIND, AGAIN_AFTER_S)
-            self._messages += len(asked)
-            self._bytes += size
+            self._waiting.add(len(asked), size)
         return _Receipt(loop, loop.create_future(), len(asked), size)
 
     def kept(self, receipts: Sequence[Any]) -> None:
         """Let those go on who wait for these; called by the committer."""
         with self._counting:
-            self._messages -= sum(receipt.messages for receipt in receipts)
-            self._bytes -= sum(receipt.size for receipt in receipts)
+            for receipt in receipts:
+                self._waiting.add(-receipt.messages, -receipt.size)
         for receipt in receipts:
             with contextlib.suppress(RuntimeError):  # the loop is gone after stop
                 receipt.loop.call_soon_threadsafe(_is_durable, receipt.durable)

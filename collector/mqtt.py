@@ -24,6 +24,7 @@ from collector.committer import Committer, Parcel
 from collector.exchange import is_request
 from collector.fields import Reason
 from collector.status import Status
+from collector.waiting import Waiting
 from desk.arrival import Arrival
 from equipment.sparkplug import NAMESPACE
 from equipment.wire import PAYLOAD_LIMIT, ROOT
@@ -100,7 +101,7 @@ class Broker:
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._client = self._new_client()
         self._connection = 0
-        self._waiting = [0, 0]  # messages and bytes handed in and not yet committed
+        self._waiting = Waiting(WAITING_MESSAGES, WAITING_BYTES)
         self._counting = threading.Lock()
         self._closing = self._pushed_out = False
         self._stopping, self._subscribed = threading.Event(), threading.Event()
@@ -145,8 +146,7 @@ class Broker:
     def waiting(self) -> tuple[int, int]:
         """Messages and bytes that were taken and are not yet committed and acknowledged."""
         with self._counting:
-            messages, size = self._waiting
-        return messages, size
+            return self._waiting.messages, self._waiting.size
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Send a request to a device."""
@@ -166,9 +166,9 @@ class Broker:
         A receipt of an earlier connection is void: its number may mean another message by now.
         """
         with self._counting:
-            self._waiting[0] -= sum(receipt.messages for receipt in receipts)
-            self._waiting[1] -= sum(receipt.size for receipt in receipts)
-            if not self._room.is_set() and not self._closing and not self._above(0.5):
+            for receipt in receipts:
+                self._waiting.add(-receipt.messages, -receipt.size)
+            if not self._room.is_set() and not self._closing and not self._waiting.above(0.5):
                 self._room.set()
                 stopped_s = round(time.monotonic() - self._stopped_at, 1)
                 if stopped_s > _WORTH_TELLING_S:
@@ -177,10 +177,6 @@ class Broker:
             self._client.acknowledge(
                 [pid for receipt in receipts if receipt.connection == now for pid in receipt.pids]
             )
-
-    def _above(self, share: float) -> bool:
-        messages, size = self._waiting
-        return messages > WAITING_MESSAGES * share or size > WAITING_BYTES * share
 
     # -- the thread
 
@@ -355,9 +351,8 @@ class Broker:
     def _take(self, arrivals: list[Arrival], pids: list[bytes], size: int) -> None:
         """Hand messages to the committer; above the limits nothing more is read."""
         with self._counting:
-            self._waiting[0] += len(arrivals)
-            self._waiting[1] += size
-            if self._above(1.0) and self._room.is_set():
+            self._waiting.add(len(arrivals), size)
+            if self._waiting.above(1.0) and self._room.is_set():
                 self._room.clear()
                 self._stopped_at = time.monotonic()
         receipt = _Receipt(self._connection, len(arrivals), size, pids)

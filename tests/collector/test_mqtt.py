@@ -144,7 +144,7 @@ def test_above_the_limits_nothing_more_is_read_and_nothing_is_lost(
     with listening(server, sink) as broker:
         publish(server, TELE, *map(str, range(many)))
         time.sleep(0.5)
-        assert broker._waiting[0] <= WAITING_MESSAGES + 10_000
+        assert broker.waiting[0] <= WAITING_MESSAGES + 10_000
         sink.open.set()
         assert payloads(sink.wait_for(many)) == list(range(many))
 

@@ -52,7 +52,7 @@ def _fill(running: Running) -> None:
         assert running.sink.asked.wait(PATIENCE_S)
         with client(running.port, "D2") as other:
             other.send(Publish("fc/v1/S1/D2/tele", b"x", 1, 1))
-            assert running.endpoint._waiting[0] < 5000
+            assert running.endpoint.waiting[0] < 5000
             running.sink.open.set()
             assert [device.expect(Ack).pid for _ in range(20_000)] == list(range(1, 20_001))
             assert other.expect(Ack).pid == 1
