@@ -246,8 +246,8 @@ def _left_over(endpoint: Endpoint) -> Iterator[str]:
         time.sleep(0.1)
         counts = {
             "connected": endpoint.connected,
-            "waiting messages": endpoint._waiting[0],
-            "waiting bytes": endpoint._waiting[1],
+            "waiting messages": endpoint.waiting[0],
+            "waiting bytes": endpoint.waiting[1],
             "partial bytes": endpoint._partial,
             "asking": len(endpoint._asking),
         }
