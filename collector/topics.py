@@ -49,10 +49,12 @@ def matches(wanted: str, topic: str) -> bool:
 
 def covers(wide: str, narrow: str) -> bool:
     """Return whether every topic that filter ``narrow`` matches is matched by ``wide`` too."""
+    if narrow.startswith("$") and wide[:1] in ("+", "#"):
+        return False
     wide_levels, levels = wide.split("/"), narrow.split("/")
     for place, level in enumerate(wide_levels):
         if level == "#":
-            return not (place == 0 and narrow.startswith("$"))
+            return True
         if place >= len(levels) or levels[place] == "#":
             return False
         if level != "+" and level != levels[place]:

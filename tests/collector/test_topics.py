@@ -1,7 +1,7 @@
 """Filters find topics, whichever way one looks."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.admission import device_principal
@@ -62,6 +62,7 @@ def test_the_tree_forgets_what_is_removed(some: list[str], topic: str) -> None:
 
 
 @given(filters, filters, topics)
+@example("+/#", "$x/a/a/a", "$x/a/a/a")
 def test_a_filter_covers_another_only_if_it_matches_all_of_its_topics(
     wide: str, narrow: str, topic: str
 ) -> None:
