@@ -5,7 +5,6 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -50,13 +49,6 @@ from tests.collector.given_endpoint import (
     until,
 )
 from tests.collector.test_packets import SEEDS, mutated
-
-
-@pytest.fixture
-def running() -> Iterator[Running]:
-    with endpoint() as server:
-        yield server
-
 
 # -- the promise
 

@@ -1,10 +1,7 @@
 """What MQTT 5 adds, spoken in raw packets."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from collector import packets
 from collector.admission import Principal
@@ -38,12 +35,6 @@ from tests.collector.given_endpoint import (
     subscribe,
     until,
 )
-
-
-@pytest.fixture
-def running() -> Iterator[Running]:
-    with endpoint() as server:
-        yield server
 
 
 def test_a_topic_given_once_goes_by_its_number(running: Running) -> None:

@@ -1,11 +1,8 @@
 """What our endpoint remembers: wills, sessions, letters, retained messages."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from collector import packets
 from collector.admission import Limits
@@ -36,13 +33,6 @@ from tests.collector.given_endpoint import (
     subscribe,
     until,
 )
-
-
-@pytest.fixture
-def running() -> Iterator[Running]:
-    with endpoint() as server:
-        yield server
-
 
 # -- wills, keep-alive, take-over
 

@@ -1,7 +1,7 @@
 """What programs hand in is answered once it is durable, and never waited for without end."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -15,20 +15,6 @@ from tests.collector.given_endpoint import TELE, Recorder, passwords, until
 
 DEVICE = device_principal("D1")
 ONE = [Letter(TELE, b"1")]
-
-
-@pytest.fixture
-def sink() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def committer(sink: Recorder) -> Iterator[Committer]:
-    running = Committer(sink)
-    running.start()
-    yield running
-    sink.open.set()
-    running.stop()
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 import gzip
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,19 +33,6 @@ period_s = 10
 field = "door"
 unit = "s"
 """
-
-
-@pytest.fixture
-def sink() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def committer(sink: Recorder) -> Iterator[Committer]:
-    running = Committer(sink)
-    running.start()
-    yield running
-    running.stop()
 
 
 def fed(path: Path, committer: Committer, mapping: Export | None = None) -> Progress:

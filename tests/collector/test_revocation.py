@@ -1,9 +1,6 @@
 """A credential that holds no longer ends what was opened with it, at once."""
 
 import threading
-from collections.abc import Iterator
-
-import pytest
 
 from collector.admission import Principal
 from collector.fields import Reason
@@ -23,12 +20,6 @@ from tests.collector.given_endpoint import (
     subscribe,
     until,
 )
-
-
-@pytest.fixture
-def running() -> Iterator[Running]:
-    with endpoint() as server:
-        yield server
 
 
 @BOTH
